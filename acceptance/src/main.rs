@@ -1,0 +1,2 @@
+//! Heavy checks.
+fn main() {}
