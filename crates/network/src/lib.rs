@@ -1,1 +1,25 @@
-//! placeholder
+//! The network: a small graph of typed operators, its shapes, evaluation and derivatives, batched.
+//!
+//! - [`Network`]: the graph; [`NetworkBuilder`] makes one and checks every shape.
+//! - [`Op`]: the operators, in six classes; [`Function`] is the table of element-wise functions.
+//! - `import`: from an ONNX model to a network (folding constants, dropping what is dead).
+//! - `export`: from a network to an ONNX model.
+//! - `eval`: values, vector–Jacobian and Jacobian–vector products, Jacobians and the gradients of
+//!   parameters, in f32 and f64.
+//!
+//! A shape is that of **one sample**; the batch is an axis of ours in front of every value.
+
+mod builder;
+mod graph;
+mod op;
+mod param;
+mod shape;
+
+pub use builder::NetworkBuilder;
+pub use graph::{Network, Node, ParamId, Value, ValueId};
+pub use op::{
+    AveragePool, Bilinear, Conv, Dense, Extremum, Function, IndexMap, Layout, Linear, Normalizer, Op, PadMode,
+    Reduce, Scale, WeightOrder, Window,
+};
+pub use param::Param;
+pub use shape::{MAX_ELEMENTS, Shape};
