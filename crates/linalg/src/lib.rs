@@ -3,6 +3,13 @@
 //! - [`Real`]: the two precisions, and the kernels that exist in both. **This trait is the narrow seam**: everything
 //!   above it is written against `Real`, so that another backend can slot in here.
 
+mod convolution;
+mod elementwise;
+mod pooling;
+mod product;
 mod real;
+mod softmax;
+mod window;
 
 pub use real::{Real, View, ViewMut};
+pub use window::{ConvShape, WindowShape};

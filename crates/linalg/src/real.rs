@@ -1,3 +1,4 @@
+use crate::{ConvShape, WindowShape, convolution, elementwise, pooling, product, softmax};
 use std::fmt::{Debug, Display};
 
 mod sealed {
@@ -94,30 +95,410 @@ pub trait Real:
 
     /// Exact.
     fn to_f64(self) -> f64;
+
+    /// C ← α A B + β C, with β = 0 overwriting C whatever it holds. Serial: tile over rows for threads.
+    fn product(alpha: Self, a: View<Self>, b: View<Self>, beta: Self, c: ViewMut<Self>);
+
+    /// y ← max(x, 0).
+    fn relu(x: &[Self], y: &mut [Self]);
+
+    /// dx ← dy ⊙ f′(x) for y = f(x) = max(x, 0); f′ is 0 at 0.
+    fn relu_vjp(x: &[Self], y: &[Self], dy: &[Self], dx: &mut [Self]);
+
+    /// y ← x above 0, αx elsewhere.
+    fn leaky_relu(alpha: Self, x: &[Self], y: &mut [Self]);
+
+    /// dx ← dy ⊙ f′(x) for y = f(x) = x above 0, αx elsewhere; f′ is α at 0.
+    fn leaky_relu_vjp(alpha: Self, x: &[Self], y: &[Self], dy: &[Self], dx: &mut [Self]);
+
+    /// y ← x above 0, α(eˣ − 1) elsewhere.
+    fn elu(alpha: Self, x: &[Self], y: &mut [Self]);
+
+    /// dx ← dy ⊙ f′(x) for y = f(x) = x above 0, α(eˣ − 1) elsewhere; f′ is α at 0.
+    fn elu_vjp(alpha: Self, x: &[Self], y: &[Self], dy: &[Self], dx: &mut [Self]);
+
+    /// y ← log(1 + eˣ), without overflow.
+    fn softplus(x: &[Self], y: &mut [Self]);
+
+    /// dx ← dy ⊙ f′(x) for y = f(x) = log(1 + eˣ), without overflow.
+    fn softplus_vjp(x: &[Self], y: &[Self], dy: &[Self], dx: &mut [Self]);
+
+    /// y ← 1 / (1 + e⁻ˣ).
+    fn sigmoid(x: &[Self], y: &mut [Self]);
+
+    /// dx ← dy ⊙ f′(x) for y = f(x) = 1 / (1 + e⁻ˣ).
+    fn sigmoid_vjp(x: &[Self], y: &[Self], dy: &[Self], dx: &mut [Self]);
+
+    /// y ← tanh x.
+    fn tanh(x: &[Self], y: &mut [Self]);
+
+    /// dx ← dy ⊙ f′(x) for y = f(x) = tanh x.
+    fn tanh_vjp(x: &[Self], y: &[Self], dy: &[Self], dx: &mut [Self]);
+
+    /// y ← eˣ.
+    fn exp(x: &[Self], y: &mut [Self]);
+
+    /// dx ← dy ⊙ f′(x) for y = f(x) = eˣ.
+    fn exp_vjp(x: &[Self], y: &[Self], dy: &[Self], dx: &mut [Self]);
+
+    /// y ← log x: −∞ at 0, NaN below.
+    fn log(x: &[Self], y: &mut [Self]);
+
+    /// dx ← dy ⊙ f′(x) for y = f(x) = log x: −∞ at 0, NaN below.
+    fn log_vjp(x: &[Self], y: &[Self], dy: &[Self], dx: &mut [Self]);
+
+    /// y ← |x|.
+    fn abs(x: &[Self], y: &mut [Self]);
+
+    /// dx ← dy ⊙ f′(x) for y = f(x) = |x|; f′ is 0 at 0.
+    fn abs_vjp(x: &[Self], y: &[Self], dy: &[Self], dx: &mut [Self]);
+
+    /// y ← min(max(x, low), high).
+    fn clip(low: Self, high: Self, x: &[Self], y: &mut [Self]);
+
+    /// dx ← dy ⊙ f′(x) for y = f(x) = min(max(x, low), high); f′ is 1 at both limits.
+    fn clip_vjp(low: Self, high: Self, x: &[Self], y: &[Self], dy: &[Self], dx: &mut [Self]);
+
+    /// y ← 1 / x.
+    fn reciprocal(x: &[Self], y: &mut [Self]);
+
+    /// dx ← dy ⊙ f′(x) for y = f(x) = 1 / x.
+    fn reciprocal_vjp(x: &[Self], y: &[Self], dy: &[Self], dx: &mut [Self]);
+
+    /// Each row of y (as long as the bias) ← row + bias.
+    fn bias_add_rows(y: &mut [Self], bias: &[Self]);
+
+    /// Each row of y (as long as the bias) ← max(row + bias, 0).
+    fn bias_relu_rows(y: &mut [Self], bias: &[Self]);
+
+    /// y ← α x + y.
+    fn axpy(alpha: Self, x: &[Self], y: &mut [Self]);
+
+    /// y ← α x.
+    fn scale(alpha: Self, x: &[Self], y: &mut [Self]);
+
+    /// y ← a + b.
+    fn plus(a: &[Self], b: &[Self], y: &mut [Self]);
+
+    /// y ← a − b.
+    fn minus(a: &[Self], b: &[Self], y: &mut [Self]);
+
+    /// y ← a ⊙ b.
+    fn multiply(a: &[Self], b: &[Self], y: &mut [Self]);
+
+    /// y ← y + a ⊙ b.
+    fn multiply_add(a: &[Self], b: &[Self], y: &mut [Self]);
+
+    /// y ← x ⊙ s + t; s and t are as long as x, or as one row of it and serve every row.
+    fn scale_shift(x: &[Self], s: &[Self], t: &[Self], y: &mut [Self]);
+
+    /// y ← x ⊙ s + t for x of shape `[…, channels, inner]`, with s and t one number a channel.
+    fn scale_shift_channels(x: &[Self], s: &[Self], t: &[Self], inner: usize, y: &mut [Self]);
+
+    /// Σ x, in an association that depends on the length and the instruction set only.
+    fn total(x: &[Self]) -> Self;
+
+    /// Σ a ⊙ b, in an association that depends on the length and the instruction set only.
+    fn dot(a: &[Self], b: &[Self]) -> Self;
+
+    /// y ← softmax of x along the middle axis of `[…, length, inner]`.
+    fn softmax(x: &[Self], y: &mut [Self], length: usize, inner: usize);
+
+    /// dx ← y ⊙ (dy − ⟨y, dy⟩) along the middle axis of `[…, length, inner]`, for y = softmax(x).
+    fn softmax_vjp(y: &[Self], dy: &[Self], dx: &mut [Self], length: usize, inner: usize);
+
+    /// y ← w ∗ x + bias for each sample; the number of samples follows from y's length.
+    ///
+    /// `scratch` has at least [`ConvShape::scratch_len`] elements, for this and the other convolution kernels.
+    fn convolve(
+        shape: &ConvShape,
+        x: &[Self],
+        w: &[Self],
+        bias: Option<&[Self]>,
+        y: &mut [Self],
+        scratch: &mut [Self],
+    );
+
+    /// dx ← wᵀ ∗ dy, the adjoint of [`Real::convolve`] (without bias) in x; also the transposed convolution.
+    fn convolve_adjoint(shape: &ConvShape, dy: &[Self], w: &[Self], dx: &mut [Self], scratch: &mut [Self]);
+
+    /// dw ← dw + dy ⋆ x and db ← db + Σ dy, both summed over the samples.
+    fn convolve_gradient(
+        shape: &ConvShape,
+        x: &[Self],
+        dy: &[Self],
+        dw: &mut [Self],
+        db: Option<&mut [Self]>,
+        scratch: &mut [Self],
+    );
+
+    /// y ← the maximum of each window of each plane, `argmax` ← its position in the plane (the first of equals).
+    ///
+    /// Padding never wins; NaN does. A window wholly in the padding gives −∞ and `u32::MAX`.
+    fn max_pool(window: &WindowShape, x: &[Self], y: &mut [Self], argmax: &mut [u32]);
+
+    /// dx ← dy summed at the positions `argmax` that [`Real::max_pool`] found, 0 elsewhere.
+    fn max_pool_vjp(window: &WindowShape, argmax: &[u32], dy: &[Self], dx: &mut [Self]);
 }
 
-impl Real for f32 {
-    const ZERO: Self = 0.0;
-    const ONE: Self = 1.0;
+macro_rules! precision {
+    ($T:ident) => {
+        impl Real for $T {
+            const ZERO: Self = 0.0;
+            const ONE: Self = 1.0;
 
-    fn from_f64(value: f64) -> Self {
-        value as f32
-    }
+            fn from_f64(value: f64) -> Self {
+                value as $T
+            }
 
-    fn to_f64(self) -> f64 {
-        f64::from(self)
-    }
+            fn to_f64(self) -> f64 {
+                f64::from(self)
+            }
+
+            fn product(alpha: Self, a: View<Self>, b: View<Self>, beta: Self, c: ViewMut<Self>) {
+                product::product(alpha, a, b, beta, c);
+            }
+
+            fn relu(x: &[Self], y: &mut [Self]) {
+                elementwise::map(x, y, |x| if x > 0.0 || x.is_nan() { x } else { 0.0 });
+            }
+
+            fn relu_vjp(x: &[Self], y: &[Self], dy: &[Self], dx: &mut [Self]) {
+                elementwise::map_vjp(x, y, dy, dx, |x, y, dy| {
+                    let _ = (x, y);
+                    if x > 0.0 { dy } else { 0.0 }
+                });
+            }
+
+            fn leaky_relu(alpha: Self, x: &[Self], y: &mut [Self]) {
+                elementwise::map(x, y, |x| if x > 0.0 { x } else { alpha * x });
+            }
+
+            fn leaky_relu_vjp(alpha: Self, x: &[Self], y: &[Self], dy: &[Self], dx: &mut [Self]) {
+                elementwise::map_vjp(x, y, dy, dx, |x, y, dy| {
+                    let _ = (x, y);
+                    if x > 0.0 { dy } else { alpha * dy }
+                });
+            }
+
+            fn elu(alpha: Self, x: &[Self], y: &mut [Self]) {
+                elementwise::map(x, y, |x| if x > 0.0 { x } else { alpha * x.exp_m1() });
+            }
+
+            fn elu_vjp(alpha: Self, x: &[Self], y: &[Self], dy: &[Self], dx: &mut [Self]) {
+                elementwise::map_vjp(x, y, dy, dx, |x, y, dy| {
+                    let _ = (x, y);
+                    if x > 0.0 { dy } else { dy * (y + alpha) }
+                });
+            }
+
+            fn softplus(x: &[Self], y: &mut [Self]) {
+                elementwise::map(x, y, |x| x.max(0.0) + (-x.abs()).exp().ln_1p());
+            }
+
+            fn softplus_vjp(x: &[Self], y: &[Self], dy: &[Self], dx: &mut [Self]) {
+                elementwise::map_vjp(x, y, dy, dx, |x, y, dy| {
+                    let _ = (x, y);
+                    dy / (1.0 + (-x).exp())
+                });
+            }
+
+            fn sigmoid(x: &[Self], y: &mut [Self]) {
+                elementwise::map(x, y, |x| 1.0 / (1.0 + (-x).exp()));
+            }
+
+            fn sigmoid_vjp(x: &[Self], y: &[Self], dy: &[Self], dx: &mut [Self]) {
+                elementwise::map_vjp(x, y, dy, dx, |x, y, dy| {
+                    let _ = (x, y);
+                    dy * y * (1.0 - y)
+                });
+            }
+
+            fn tanh(x: &[Self], y: &mut [Self]) {
+                elementwise::map(x, y, |x| x.tanh());
+            }
+
+            fn tanh_vjp(x: &[Self], y: &[Self], dy: &[Self], dx: &mut [Self]) {
+                elementwise::map_vjp(x, y, dy, dx, |x, y, dy| {
+                    let _ = (x, y);
+                    dy * (1.0 - y * y)
+                });
+            }
+
+            fn exp(x: &[Self], y: &mut [Self]) {
+                elementwise::map(x, y, |x| x.exp());
+            }
+
+            fn exp_vjp(x: &[Self], y: &[Self], dy: &[Self], dx: &mut [Self]) {
+                elementwise::map_vjp(x, y, dy, dx, |x, y, dy| {
+                    let _ = (x, y);
+                    dy * y
+                });
+            }
+
+            fn log(x: &[Self], y: &mut [Self]) {
+                elementwise::map(x, y, |x| x.ln());
+            }
+
+            fn log_vjp(x: &[Self], y: &[Self], dy: &[Self], dx: &mut [Self]) {
+                elementwise::map_vjp(x, y, dy, dx, |x, y, dy| {
+                    let _ = (x, y);
+                    dy / x
+                });
+            }
+
+            fn abs(x: &[Self], y: &mut [Self]) {
+                elementwise::map(x, y, |x| x.abs());
+            }
+
+            fn abs_vjp(x: &[Self], y: &[Self], dy: &[Self], dx: &mut [Self]) {
+                elementwise::map_vjp(x, y, dy, dx, |x, y, dy| {
+                    let _ = (x, y);
+                    if x > 0.0 {
+                        dy
+                    } else if x < 0.0 {
+                        -dy
+                    } else {
+                        0.0
+                    }
+                });
+            }
+
+            fn clip(low: Self, high: Self, x: &[Self], y: &mut [Self]) {
+                elementwise::map(x, y, |x| {
+                    if x < low {
+                        low
+                    } else if x > high {
+                        high
+                    } else {
+                        x
+                    }
+                });
+            }
+
+            fn clip_vjp(low: Self, high: Self, x: &[Self], y: &[Self], dy: &[Self], dx: &mut [Self]) {
+                elementwise::map_vjp(x, y, dy, dx, |x, y, dy| {
+                    let _ = (x, y);
+                    if x >= low && x <= high { dy } else { 0.0 }
+                });
+            }
+
+            fn reciprocal(x: &[Self], y: &mut [Self]) {
+                elementwise::map(x, y, |x| 1.0 / x);
+            }
+
+            fn reciprocal_vjp(x: &[Self], y: &[Self], dy: &[Self], dx: &mut [Self]) {
+                elementwise::map_vjp(x, y, dy, dx, |x, y, dy| {
+                    let _ = (x, y);
+                    -dy * y * y
+                });
+            }
+
+            fn bias_add_rows(y: &mut [Self], bias: &[Self]) {
+                for row in y.chunks_exact_mut(bias.len().max(1)) {
+                    for (y, b) in row.iter_mut().zip(bias) {
+                        *y += b;
+                    }
+                }
+            }
+            fn bias_relu_rows(y: &mut [Self], bias: &[Self]) {
+                for row in y.chunks_exact_mut(bias.len().max(1)) {
+                    for (y, b) in row.iter_mut().zip(bias) {
+                        *y = (*y + b).max(0.0);
+                    }
+                }
+            }
+            fn axpy(alpha: Self, x: &[Self], y: &mut [Self]) {
+                for (y, x) in y.iter_mut().zip(x) {
+                    *y += alpha * x;
+                }
+            }
+            fn scale(alpha: Self, x: &[Self], y: &mut [Self]) {
+                for (y, x) in y.iter_mut().zip(x) {
+                    *y = alpha * x;
+                }
+            }
+            fn plus(a: &[Self], b: &[Self], y: &mut [Self]) {
+                for i in 0..y.len() {
+                    y[i] = a[i] + b[i];
+                }
+            }
+            fn minus(a: &[Self], b: &[Self], y: &mut [Self]) {
+                for i in 0..y.len() {
+                    y[i] = a[i] - b[i];
+                }
+            }
+            fn multiply(a: &[Self], b: &[Self], y: &mut [Self]) {
+                for i in 0..y.len() {
+                    y[i] = a[i] * b[i];
+                }
+            }
+            fn multiply_add(a: &[Self], b: &[Self], y: &mut [Self]) {
+                for i in 0..y.len() {
+                    y[i] += a[i] * b[i];
+                }
+            }
+            fn scale_shift(x: &[Self], s: &[Self], t: &[Self], y: &mut [Self]) {
+                for i in 0..y.len() {
+                    y[i] = x[i] * s[i % s.len()] + t[i % t.len()];
+                }
+            }
+            fn scale_shift_channels(x: &[Self], s: &[Self], t: &[Self], inner: usize, y: &mut [Self]) {
+                for i in 0..y.len() {
+                    let c = i / inner % s.len();
+                    y[i] = x[i] * s[c] + t[c];
+                }
+            }
+            fn total(x: &[Self]) -> Self {
+                x.iter().sum()
+            }
+            fn dot(a: &[Self], b: &[Self]) -> Self {
+                a.iter().zip(b).map(|(a, b)| a * b).sum()
+            }
+            fn softmax(x: &[Self], y: &mut [Self], length: usize, inner: usize) {
+                softmax::forward(x, y, length, inner);
+            }
+            fn softmax_vjp(y: &[Self], dy: &[Self], dx: &mut [Self], length: usize, inner: usize) {
+                softmax::vjp(y, dy, dx, length, inner);
+            }
+            fn convolve(
+                shape: &ConvShape,
+                x: &[Self],
+                w: &[Self],
+                bias: Option<&[Self]>,
+                y: &mut [Self],
+                scratch: &mut [Self],
+            ) {
+                convolution::forward(shape, x, w, bias, y, scratch);
+            }
+            fn convolve_adjoint(
+                shape: &ConvShape,
+                dy: &[Self],
+                w: &[Self],
+                dx: &mut [Self],
+                scratch: &mut [Self],
+            ) {
+                convolution::adjoint(shape, dy, w, dx, scratch);
+            }
+            fn convolve_gradient(
+                shape: &ConvShape,
+                x: &[Self],
+                dy: &[Self],
+                dw: &mut [Self],
+                db: Option<&mut [Self]>,
+                scratch: &mut [Self],
+            ) {
+                convolution::weight_gradient(shape, x, dy, dw, db, scratch);
+            }
+            fn max_pool(window: &WindowShape, x: &[Self], y: &mut [Self], argmax: &mut [u32]) {
+                pooling::forward(window, x, y, argmax);
+            }
+            fn max_pool_vjp(window: &WindowShape, argmax: &[u32], dy: &[Self], dx: &mut [Self]) {
+                pooling::vjp(window, argmax, dy, dx);
+            }
+        }
+    };
 }
 
-impl Real for f64 {
-    const ZERO: Self = 0.0;
-    const ONE: Self = 1.0;
-
-    fn from_f64(value: f64) -> Self {
-        value
-    }
-
-    fn to_f64(self) -> f64 {
-        self
-    }
-}
+precision!(f32);
+precision!(f64);
