@@ -10,6 +10,7 @@
 //! A shape is that of **one sample**; the batch is an axis of ours in front of every value.
 
 mod builder;
+mod export;
 mod graph;
 mod op;
 mod param;
