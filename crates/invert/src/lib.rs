@@ -1,1 +1,3 @@
-//! placeholder
+//! Points: the inputs of a network for a given output.
+
+pub mod solve;

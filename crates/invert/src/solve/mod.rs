@@ -1,0 +1,3 @@
+//! Inputs for outputs: the batched solver.
+
+pub mod least_distance;
