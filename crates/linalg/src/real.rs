@@ -260,201 +260,141 @@ macro_rules! precision {
             }
 
             fn relu(x: &[Self], y: &mut [Self]) {
-                elementwise::map(x, y, |x| if x > 0.0 || x.is_nan() { x } else { 0.0 });
+                elementwise::map(elementwise::Relu, x, y);
             }
 
             fn relu_vjp(x: &[Self], y: &[Self], dy: &[Self], dx: &mut [Self]) {
-                elementwise::map_vjp(x, y, dy, dx, |x, y, dy| {
-                    let _ = (x, y);
-                    if x > 0.0 { dy } else { 0.0 }
-                });
+                elementwise::vjp(elementwise::Relu, x, y, dy, dx);
             }
 
             fn leaky_relu(alpha: Self, x: &[Self], y: &mut [Self]) {
-                elementwise::map(x, y, |x| if x > 0.0 { x } else { alpha * x });
+                elementwise::map(elementwise::LeakyRelu(alpha), x, y);
             }
 
             fn leaky_relu_vjp(alpha: Self, x: &[Self], y: &[Self], dy: &[Self], dx: &mut [Self]) {
-                elementwise::map_vjp(x, y, dy, dx, |x, y, dy| {
-                    let _ = (x, y);
-                    if x > 0.0 { dy } else { alpha * dy }
-                });
+                elementwise::vjp(elementwise::LeakyRelu(alpha), x, y, dy, dx);
             }
 
             fn elu(alpha: Self, x: &[Self], y: &mut [Self]) {
-                elementwise::map(x, y, |x| if x > 0.0 { x } else { alpha * x.exp_m1() });
+                elementwise::map(elementwise::Elu(alpha), x, y);
             }
 
             fn elu_vjp(alpha: Self, x: &[Self], y: &[Self], dy: &[Self], dx: &mut [Self]) {
-                elementwise::map_vjp(x, y, dy, dx, |x, y, dy| {
-                    let _ = (x, y);
-                    if x > 0.0 { dy } else { dy * (y + alpha) }
-                });
+                elementwise::vjp(elementwise::Elu(alpha), x, y, dy, dx);
             }
 
             fn softplus(x: &[Self], y: &mut [Self]) {
-                elementwise::map(x, y, |x| x.max(0.0) + (-x.abs()).exp().ln_1p());
+                elementwise::map(elementwise::Softplus, x, y);
             }
 
             fn softplus_vjp(x: &[Self], y: &[Self], dy: &[Self], dx: &mut [Self]) {
-                elementwise::map_vjp(x, y, dy, dx, |x, y, dy| {
-                    let _ = (x, y);
-                    dy / (1.0 + (-x).exp())
-                });
+                elementwise::vjp(elementwise::Softplus, x, y, dy, dx);
             }
 
             fn sigmoid(x: &[Self], y: &mut [Self]) {
-                elementwise::map(x, y, |x| 1.0 / (1.0 + (-x).exp()));
+                elementwise::map(elementwise::Sigmoid, x, y);
             }
 
             fn sigmoid_vjp(x: &[Self], y: &[Self], dy: &[Self], dx: &mut [Self]) {
-                elementwise::map_vjp(x, y, dy, dx, |x, y, dy| {
-                    let _ = (x, y);
-                    dy * y * (1.0 - y)
-                });
+                elementwise::vjp(elementwise::Sigmoid, x, y, dy, dx);
             }
 
             fn tanh(x: &[Self], y: &mut [Self]) {
-                elementwise::map(x, y, |x| x.tanh());
+                elementwise::map(elementwise::Tanh, x, y);
             }
 
             fn tanh_vjp(x: &[Self], y: &[Self], dy: &[Self], dx: &mut [Self]) {
-                elementwise::map_vjp(x, y, dy, dx, |x, y, dy| {
-                    let _ = (x, y);
-                    dy * (1.0 - y * y)
-                });
+                elementwise::vjp(elementwise::Tanh, x, y, dy, dx);
             }
 
             fn exp(x: &[Self], y: &mut [Self]) {
-                elementwise::map(x, y, |x| x.exp());
+                elementwise::map(elementwise::Exp, x, y);
             }
 
             fn exp_vjp(x: &[Self], y: &[Self], dy: &[Self], dx: &mut [Self]) {
-                elementwise::map_vjp(x, y, dy, dx, |x, y, dy| {
-                    let _ = (x, y);
-                    dy * y
-                });
+                elementwise::vjp(elementwise::Exp, x, y, dy, dx);
             }
 
             fn log(x: &[Self], y: &mut [Self]) {
-                elementwise::map(x, y, |x| x.ln());
+                elementwise::map(elementwise::Log, x, y);
             }
 
             fn log_vjp(x: &[Self], y: &[Self], dy: &[Self], dx: &mut [Self]) {
-                elementwise::map_vjp(x, y, dy, dx, |x, y, dy| {
-                    let _ = (x, y);
-                    dy / x
-                });
+                elementwise::vjp(elementwise::Log, x, y, dy, dx);
             }
 
             fn abs(x: &[Self], y: &mut [Self]) {
-                elementwise::map(x, y, |x| x.abs());
+                elementwise::map(elementwise::Abs, x, y);
             }
 
             fn abs_vjp(x: &[Self], y: &[Self], dy: &[Self], dx: &mut [Self]) {
-                elementwise::map_vjp(x, y, dy, dx, |x, y, dy| {
-                    let _ = (x, y);
-                    if x > 0.0 {
-                        dy
-                    } else if x < 0.0 {
-                        -dy
-                    } else {
-                        0.0
-                    }
-                });
+                elementwise::vjp(elementwise::Abs, x, y, dy, dx);
             }
 
             fn clip(low: Self, high: Self, x: &[Self], y: &mut [Self]) {
-                elementwise::map(x, y, |x| {
-                    if x < low {
-                        low
-                    } else if x > high {
-                        high
-                    } else {
-                        x
-                    }
-                });
+                elementwise::map(elementwise::Clip { low, high }, x, y);
             }
 
             fn clip_vjp(low: Self, high: Self, x: &[Self], y: &[Self], dy: &[Self], dx: &mut [Self]) {
-                elementwise::map_vjp(x, y, dy, dx, |x, y, dy| {
-                    let _ = (x, y);
-                    if x >= low && x <= high { dy } else { 0.0 }
-                });
+                elementwise::vjp(elementwise::Clip { low, high }, x, y, dy, dx);
             }
 
             fn reciprocal(x: &[Self], y: &mut [Self]) {
-                elementwise::map(x, y, |x| 1.0 / x);
+                elementwise::map(elementwise::Reciprocal, x, y);
             }
 
             fn reciprocal_vjp(x: &[Self], y: &[Self], dy: &[Self], dx: &mut [Self]) {
-                elementwise::map_vjp(x, y, dy, dx, |x, y, dy| {
-                    let _ = (x, y);
-                    -dy * y * y
-                });
+                elementwise::vjp(elementwise::Reciprocal, x, y, dy, dx);
             }
 
             fn bias_add_rows(y: &mut [Self], bias: &[Self]) {
-                for row in y.chunks_exact_mut(bias.len().max(1)) {
-                    for (y, b) in row.iter_mut().zip(bias) {
-                        *y += b;
-                    }
-                }
+                elementwise::bias_add_rows(y, bias);
             }
+
             fn bias_relu_rows(y: &mut [Self], bias: &[Self]) {
-                for row in y.chunks_exact_mut(bias.len().max(1)) {
-                    for (y, b) in row.iter_mut().zip(bias) {
-                        *y = (*y + b).max(0.0);
-                    }
-                }
+                elementwise::bias_relu_rows(y, bias);
             }
+
             fn axpy(alpha: Self, x: &[Self], y: &mut [Self]) {
-                for (y, x) in y.iter_mut().zip(x) {
-                    *y += alpha * x;
-                }
+                elementwise::axpy(alpha, x, y);
             }
+
             fn scale(alpha: Self, x: &[Self], y: &mut [Self]) {
-                for (y, x) in y.iter_mut().zip(x) {
-                    *y = alpha * x;
-                }
+                elementwise::apply(elementwise::Scale(alpha), [x], y);
             }
+
             fn plus(a: &[Self], b: &[Self], y: &mut [Self]) {
-                for i in 0..y.len() {
-                    y[i] = a[i] + b[i];
-                }
+                elementwise::apply(elementwise::Sum, [a, b], y);
             }
+
             fn minus(a: &[Self], b: &[Self], y: &mut [Self]) {
-                for i in 0..y.len() {
-                    y[i] = a[i] - b[i];
-                }
+                elementwise::apply(elementwise::Difference, [a, b], y);
             }
+
             fn multiply(a: &[Self], b: &[Self], y: &mut [Self]) {
-                for i in 0..y.len() {
-                    y[i] = a[i] * b[i];
-                }
+                elementwise::apply(elementwise::Product, [a, b], y);
             }
+
             fn multiply_add(a: &[Self], b: &[Self], y: &mut [Self]) {
-                for i in 0..y.len() {
-                    y[i] += a[i] * b[i];
-                }
+                elementwise::multiply_add(a, b, y);
             }
+
             fn scale_shift(x: &[Self], s: &[Self], t: &[Self], y: &mut [Self]) {
-                for i in 0..y.len() {
-                    y[i] = x[i] * s[i % s.len()] + t[i % t.len()];
-                }
+                elementwise::scale_shift(x, s, t, y);
             }
+
             fn scale_shift_channels(x: &[Self], s: &[Self], t: &[Self], inner: usize, y: &mut [Self]) {
-                for i in 0..y.len() {
-                    let c = i / inner % s.len();
-                    y[i] = x[i] * s[c] + t[c];
-                }
+                elementwise::scale_shift_channels(x, s, t, inner, y);
             }
+
             fn total(x: &[Self]) -> Self {
-                x.iter().sum()
+                elementwise::total(x)
             }
+
             fn dot(a: &[Self], b: &[Self]) -> Self {
-                a.iter().zip(b).map(|(a, b)| a * b).sum()
+                elementwise::dot(a, b)
             }
+
             fn softmax(x: &[Self], y: &mut [Self], length: usize, inner: usize) {
                 softmax::forward(x, y, length, inner);
             }

@@ -1,17 +1,20 @@
-//! Element-wise maps and their derivatives.
+//! Element-wise maps over slices: the loop, the functions, and their derivatives.
+//!
+//! A kernel is one call of the best compiled version for a whole slice ([`apply`]); what is done to each vector is a
+//! [`Pointwise`]. The functions of the network are [`Function`]s: [`piecewise`] and, with polynomials of our own,
+//! [`exponential`].
 
-/// y ← f(x).
-pub(crate) fn map<T: Copy>(x: &[T], y: &mut [T], f: impl Fn(T) -> T) {
-    assert_eq!(x.len(), y.len());
-    for (y, &x) in y.iter_mut().zip(x) {
-        *y = f(x);
-    }
-}
+mod exponential;
+mod linear;
+mod piecewise;
+mod pointwise;
+mod reduce;
 
-/// dx ← df(x, y, dy).
-pub(crate) fn map_vjp<T: Copy>(x: &[T], y: &[T], dy: &[T], dx: &mut [T], df: impl Fn(T, T, T) -> T) {
-    assert!(x.len() == dx.len() && y.len() == dx.len() && dy.len() == dx.len());
-    for i in 0..dx.len() {
-        dx[i] = df(x[i], y[i], dy[i]);
-    }
-}
+pub(crate) use exponential::{Elu, Exp, Log, Series, Sigmoid, Softplus, Tanh, exp_vector};
+pub(crate) use linear::{
+    Difference, Product, Scale, Sum, axpy, bias_add_rows, bias_relu_rows, multiply_add, scale_shift,
+    scale_shift_channels,
+};
+pub(crate) use piecewise::{Abs, Clip, LeakyRelu, Reciprocal, Relu};
+pub(crate) use pointwise::{Function, apply, map, vjp};
+pub(crate) use reduce::{dot, dot_vectors, total};
