@@ -10,6 +10,7 @@
 //! A shape is that of **one sample**; the batch is an axis of ours in front of every value.
 
 mod builder;
+mod eval;
 mod export;
 mod graph;
 mod op;
@@ -17,9 +18,10 @@ mod param;
 mod shape;
 
 pub use builder::NetworkBuilder;
+pub use eval::{Evaluator, Gradients};
 pub use graph::{Network, Node, ParamId, Value, ValueId};
 pub use op::{
-    AveragePool, Bilinear, Conv, Dense, Extremum, Function, IndexMap, Layout, Linear, Normalizer, Op, PadMode,
+    AveragePool, Bilinear, Conv, Dense, Domain, Extremum, Function, IndexMap, Layout, Linear, Monotonicity, Normalizer, Op, PadMode,
     Reduce, Scale, WeightOrder, Window,
 };
 pub use param::Param;
