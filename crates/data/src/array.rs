@@ -116,7 +116,7 @@ macro_rules! elements {
             }
 
             /// The values from Fortran order (first index fastest) in C order.
-            pub(crate) fn from_fortran_order(self, shape: &[usize]) -> Self {
+            pub(crate) fn reordered_from_fortran(self, shape: &[usize]) -> Self {
                 match self { $(Values::$variant(values) => Values::$variant(transpose(&values, shape)),)* }
             }
         }

@@ -2,12 +2,16 @@
 //!
 //! One row a line, the same number of columns in each; the separator is a comma, or a semicolon or tab
 //! where the first line has one and no comma. Lines that begin with `#` and blank lines are skipped. A
-//! first row in which nothing is a number is the columns' names. Columns count from 1 in errors.
+//! first row in which nothing is a number is the columns' names; cells may be quoted, but not span
+//! lines. Columns count from 1 in errors.
+//!
+//! The lines are split here rather than by the `csv` crate because that one counts skipped lines as part
+//! of the next record, so that errors would name the wrong line.
 
-use std::io::{BufRead, BufReader, Cursor, Read, Write};
+use std::borrow::Cow;
+use std::io::{BufRead, Write};
 use std::path::Path;
 
-use csv::{ReaderBuilder, StringRecord, Trim};
 use netinverse_base::{Error, ErrorKind, Place, Result, ResultExt};
 
 use crate::files;
@@ -36,59 +40,83 @@ pub fn read(path: &Path) -> Result<Table> {
     read_from(reader).at(|| Place::file(path))
 }
 
-/// Writes a table: numbers in the shortest form that reads back bit for bit.
+/// Writes a table: numbers in the shortest form that reads back bit for bit. Names are quoted where they
+/// must be; a line end in one becomes a space.
 pub fn write(writer: &mut dyn Write, table: &Table) -> Result<()> {
-    let io = |error: csv::Error| Error::new(ErrorKind::Io, error.to_string());
-    let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(writer);
+    let io = |error: std::io::Error| Error::new(ErrorKind::Io, error.to_string());
     if let Some(names) = &table.names {
         if names.len() != table.columns {
             return Err(Error::input(format!("{} names for {} columns", names.len(), table.columns)));
         }
-        writer.write_record(names).map_err(io)?;
+        let names = names.iter().map(|name| quoted(name)).collect::<Vec<_>>();
+        writeln!(writer, "{}", names.join(",")).map_err(io)?;
     }
     for row in table.values.chunks_exact(table.columns.max(1)) {
-        writer.write_record(row.iter().map(|value| format!("{value:?}"))).map_err(io)?;
+        for (column, value) in row.iter().enumerate() {
+            let separator = if column == 0 { "" } else { "," };
+            write!(writer, "{separator}{value:?}").map_err(io)?;
+        }
+        writer.write_all(b"\n").map_err(io)?;
     }
-    writer.flush().map_err(|error| Error::new(ErrorKind::Io, error.to_string()))
+    Ok(())
 }
 
-fn read_from(reader: impl Read) -> Result<Table> {
-    let mut reader = BufReader::new(reader);
-    let (head, delimiter) = separator(&mut reader)?;
-    let mut reader = ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .comment(Some(b'#'))
-        .trim(Trim::All)
-        .delimiter(delimiter)
-        .from_reader(Cursor::new(head).chain(reader));
+fn quoted(name: &str) -> Cow<'_, str> {
+    let plain = !name.is_empty()
+        && !name.contains([',', ';', '\t', '"', '\n', '\r'])
+        && !name.starts_with('#')
+        && name.trim() == name;
+    if plain {
+        return Cow::Borrowed(name);
+    }
+    Cow::Owned(format!("\"{}\"", name.replace(['\n', '\r'], " ").replace('"', "\"\"")))
+}
 
+fn read_from(mut reader: impl BufRead) -> Result<Table> {
     let mut table = Table { rows: 0, columns: 0, values: Vec::new(), names: None };
-    let mut record = StringRecord::new();
-    let mut first = true;
-    while reader.read_record(&mut record).map_err(|error| read_error(&error))? {
-        let line = record.position().map_or(0, |position| position.line() as usize);
+    let mut separator = None;
+    let mut bytes = Vec::new();
+    for line in 1.. {
+        bytes.clear();
+        let read = reader
+            .read_until(b'\n', &mut bytes)
+            .map_err(|error| Error::new(ErrorKind::Io, error.to_string()))?;
+        if read == 0 {
+            break;
+        }
+        let start = if line == 1 && bytes.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
+        let text = std::str::from_utf8(&bytes[start..]).map_err(|_| {
+            Error::input("the line is not UTF-8 text")
+                .at(Place::Line(line))
+                .hint("is this a csv file? .npy, .npz, .png and idx files need their own extension")
+        })?;
+        let text = text.trim_end_matches(['\n', '\r']);
+        if text.trim().is_empty() || text.starts_with('#') {
+            continue;
+        }
+        let first = separator.is_none();
+        let separator = *separator.get_or_insert_with(|| separator_of(text));
+        let mut fields = split(text, separator, table.columns).at(|| Place::Line(line))?;
         if first {
-            first = false;
-            table.columns = record.len();
-            if record.iter().all(|field| field.parse::<f64>().is_err()) && record.iter().any(|f| !f.is_empty())
+            table.columns = fields.len();
+            if fields.iter().all(|field| field.parse::<f64>().is_err())
+                && fields.iter().any(|f| !f.is_empty())
             {
-                table.names = Some(record.iter().map(str::to_string).collect());
+                table.names = Some(fields.drain(..).map(Cow::into_owned).collect());
                 continue;
             }
         }
-        if record.len() != table.columns {
+        if fields.len() != table.columns {
             return Err(Error::input(format!(
                 "expects {} columns, the row has {}",
                 table.columns,
-                record.len()
+                fields.len()
             ))
             .at(Place::Line(line))
             .hint("every row must have the same number of columns"));
         }
-        for (column, field) in record.iter().enumerate() {
-            let value = number(field, delimiter, table.names.is_none() && table.rows == 0)
-                .at(|| Place::LineColumn(line, column + 1))?;
+        for (column, field) in fields.drain(..).enumerate() {
+            let value = number(&field, separator, first).at(|| Place::LineColumn(line, column + 1))?;
             table.values.push(value);
         }
         table.rows += 1;
@@ -104,30 +132,70 @@ fn read_from(reader: impl Read) -> Result<Table> {
     Ok(table)
 }
 
-/// The separator of the file, from its first line that is not a comment; the bytes read to find it are
-/// handed back to be read again.
-fn separator(reader: &mut impl BufRead) -> Result<(Vec<u8>, u8)> {
-    let mut head = Vec::new();
-    loop {
-        let start = head.len();
-        let read = reader
-            .take(1 << 20)
-            .read_until(b'\n', &mut head)
-            .map_err(|error| Error::new(ErrorKind::Io, error.to_string()))?;
-        let line = head[start..].trim_ascii();
-        if read > 0 && (line.is_empty() || line.starts_with(b"#")) {
-            continue;
+/// The separator that the first line shows, outside quotes.
+fn separator_of(line: &str) -> char {
+    let mut quoted = false;
+    let mut other = None;
+    for c in line.chars() {
+        match c {
+            '"' => quoted = !quoted,
+            ',' if !quoted => return ',',
+            ';' | '\t' if !quoted => other = other.or(Some(c)),
+            _ => {}
         }
-        let delimiter = if line.contains(&b',') {
-            b','
-        } else {
-            *line.iter().find(|byte| matches!(byte, b';' | b'\t')).unwrap_or(&b',')
+    }
+    other.unwrap_or(',')
+}
+
+/// The cells of a line, without the blanks around them; quoted ones without their quotes. `expected`
+/// cells are likely.
+fn split(line: &str, separator: char, expected: usize) -> Result<Vec<Cow<'_, str>>> {
+    let mut fields = Vec::with_capacity(expected);
+    let blank = |c: char| c != separator && c.is_whitespace();
+    let mut rest = line;
+    loop {
+        let trimmed = rest.trim_start_matches(blank);
+        let (field, after) = match trimmed.strip_prefix('"') {
+            None => {
+                let end = trimmed.find(separator).unwrap_or(trimmed.len());
+                (Cow::Borrowed(trimmed[..end].trim_end_matches(blank)), &trimmed[end..])
+            }
+            Some(inner) => {
+                let (field, after) = unquote(inner).ok_or_else(|| {
+                    Error::input("a quoted cell does not end in its line").hint("close it with `\"`")
+                })?;
+                let after = after.trim_start_matches(blank);
+                if !after.is_empty() && !after.starts_with(separator) {
+                    return Err(Error::input("text follows a quoted cell")
+                        .hint("a `\"` within a quoted cell is written twice"));
+                }
+                (field, after)
+            }
         };
-        return Ok((head, delimiter));
+        fields.push(field);
+        match after.strip_prefix(separator) {
+            Some(next) => rest = next,
+            None => return Ok(fields),
+        }
     }
 }
 
-fn number(field: &str, delimiter: u8, first_row: bool) -> Result<f64> {
+/// The text up to the closing quote, doubled quotes made single, and what follows the quote.
+fn unquote(inner: &str) -> Option<(Cow<'_, str>, &str)> {
+    let mut from = 0;
+    loop {
+        let quote = from + inner[from..].find('"')?;
+        if inner[quote + 1..].starts_with('"') {
+            from = quote + 2;
+            continue;
+        }
+        let field = &inner[..quote];
+        let field = if from == 0 { Cow::Borrowed(field) } else { Cow::Owned(field.replace("\"\"", "\"")) };
+        return Some((field, &inner[quote + 1..]));
+    }
+}
+
+fn number(field: &str, separator: char, first_row: bool) -> Result<f64> {
     const SHOWN: usize = 40;
     let shown = |field: &str| {
         let text = field.chars().take(SHOWN).collect::<String>().escape_debug().to_string();
@@ -144,13 +212,14 @@ fn number(field: &str, delimiter: u8, first_row: bool) -> Result<f64> {
         }
         Ok(_) => Err(Error::input("the value is infinite").hint("remove the row, or fill in a finite value")),
         Err(_) if field.is_empty() => {
-            Err(Error::input("the value is missing").hint("every cell needs a number; look for a comma too many"))
+            Err(Error::input("the value is missing")
+                .hint("every cell needs a number; look for a comma too many"))
         }
         Err(_) => {
             let error = Error::input(format!("{} is not a number", shown(field)));
             Err(if first_row {
                 error.hint("a first row is names only if nothing in it is a number")
-            } else if delimiter == b';' && field.contains(',') {
+            } else if separator == ';' && field.contains(',') {
                 error.hint("decimals are written with a point: 0.5, not 0,5")
             } else if field.contains([' ', '\t']) {
                 error.hint("values are separated by commas, not by spaces")
@@ -158,21 +227,5 @@ fn number(field: &str, delimiter: u8, first_row: bool) -> Result<f64> {
                 error.hint("every row but a first row of names must hold numbers only")
             })
         }
-    }
-}
-
-fn read_error(error: &csv::Error) -> Error {
-    let line = error.position().map(|position| position.line() as usize);
-    let error = match error.kind() {
-        csv::ErrorKind::Io(source) => Error::new(ErrorKind::Io, source.to_string()),
-        csv::ErrorKind::Utf8 { err, .. } => {
-            Error::input(format!("column {} is not UTF-8 text", err.field() + 1))
-                .hint("is this a csv file? .npy, .npz, .png and idx files need their own extension")
-        }
-        _ => Error::input(error.to_string()),
-    };
-    match line {
-        Some(line) => error.at(Place::Line(line)),
-        None => error,
     }
 }

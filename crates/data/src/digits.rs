@@ -59,8 +59,9 @@ impl DigitSet {
             )));
         }
         if let Some(row) = labels.iter().position(|&label| label > 9) {
-            return Err(Error::input(format!("the label is {}, labels are 0 to 9", labels[row]))
-                .at(Place::Row(row)));
+            return Err(
+                Error::input(format!("the label is {}, labels are 0 to 9", labels[row])).at(Place::Row(row))
+            );
         }
         Ok(DigitSet { pixels, labels })
     }

@@ -219,15 +219,24 @@ fn transfer(
         };
         silent = Duration::ZERO;
         match event {
+            Event::Start { status: 200 | 206, length: Some(length), .. } if length > limit => {
+                return Ok(Outcome::Refused(format!(
+                    "announces {}, {} is the most it can be",
+                    megabytes(length),
+                    megabytes(limit)
+                )));
+            }
             Event::Start { status: 200, length, .. } => {
                 // The whole file, whether or not a range was asked for.
                 written = 0;
                 expected = length;
                 output = Some(File::create(part).map_err(disk)?);
+                progress.stage(file.name, expected);
             }
             Event::Start { status: 206, length, range_start } if range_start == Some(from) => {
                 expected = length.map(|length| from + length);
                 output = Some(OpenOptions::new().append(true).open(part).map_err(disk)?);
+                progress.stage(file.name, expected);
             }
             // Nothing lies beyond the part: it is whole, or wrong, which its checksum tells.
             Event::Start { status: 416, .. } if from > 0 => return Ok(Outcome::Complete),
@@ -261,16 +270,6 @@ fn transfer(
             Event::End => return Ok(Outcome::Complete),
             Event::Failed { reason, permanent: true } => return Ok(Outcome::Refused(reason)),
             Event::Failed { reason, permanent: false } => return Ok(Outcome::Broken(reason)),
-        }
-        if let (Some(expected), true) = (expected, written == from || written == 0) {
-            if expected > limit {
-                return Ok(Outcome::Refused(format!(
-                    "announces {}, {} is the most it can be",
-                    megabytes(expected),
-                    megabytes(limit)
-                )));
-            }
-            progress.stage(file.name, Some(expected));
         }
     }
 }

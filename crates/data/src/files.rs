@@ -9,16 +9,7 @@ use netinverse_base::{Error, Place, Result};
 
 /// Opens a file for reading; its length beside it. A folder or an empty file is an error.
 pub(crate) fn open(path: &Path) -> Result<(BufReader<File>, u64)> {
-    let file = File::open(path).map_err(|error| {
-        let missing = error.kind() == std::io::ErrorKind::NotFound;
-        let error = Error::io(path, &error);
-        match path.parent() {
-            Some(parent) if missing && !parent.as_os_str().is_empty() && !parent.exists() => {
-                error.hint(format!("there is no folder `{}`", parent.display()))
-            }
-            _ => error,
-        }
-    })?;
+    let file = File::open(path).map_err(|error| open_error(path, &error))?;
     let metadata = file.metadata().map_err(|error| Error::io(path, &error))?;
     if metadata.is_dir() {
         return Err(Error::io(path, &std::io::Error::from(std::io::ErrorKind::IsADirectory)));
@@ -35,7 +26,7 @@ pub fn write_atomically(path: &Path, write: impl FnOnce(&mut BufWriter<File>) ->
     let special = fs::metadata(path).is_ok_and(|metadata| !metadata.is_file());
     let target = if special { path.to_path_buf() } else { temporary_beside(path) };
     let result = (|| {
-        let file = File::create(&target).map_err(|error| Error::io(path, &error))?;
+        let file = File::create(&target).map_err(|error| open_error(path, &error))?;
         let mut writer = BufWriter::new(file);
         write(&mut writer)?;
         writer.flush().map_err(|error| Error::io(path, &error))?;
@@ -47,6 +38,18 @@ pub fn write_atomically(path: &Path, write: impl FnOnce(&mut BufWriter<File>) ->
         let _ = fs::remove_file(&target);
     }
     result
+}
+
+/// A file that could not be opened or created; a missing folder is named.
+fn open_error(path: &Path, error: &std::io::Error) -> Error {
+    let missing = error.kind() == std::io::ErrorKind::NotFound;
+    let error = Error::io(path, error);
+    match path.parent() {
+        Some(parent) if missing && !parent.as_os_str().is_empty() && !parent.exists() => {
+            error.hint(format!("there is no folder `{}`", parent.display()))
+        }
+        _ => error,
+    }
 }
 
 fn temporary_beside(path: &Path) -> PathBuf {

@@ -6,7 +6,7 @@
 use std::io::{Read, Write};
 use std::path::Path;
 
-use flate2::bufread::GzDecoder;
+use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use netinverse_base::{Error, ErrorKind, Place, Result, ResultExt};
 
@@ -31,7 +31,7 @@ const NOT_IDX: &str = "idx files are MNIST's format: raw, or compressed by gzip"
 pub fn parse(bytes: &[u8]) -> Result<Array> {
     if bytes.starts_with(&[0x1F, 0x8B]) {
         let content = Content::AtMost(decompressed_at_most(bytes.len() as u64));
-        return parse_raw(&mut GzDecoder::new(bytes), content);
+        return parse_raw(&mut MultiGzDecoder::new(bytes), content);
     }
     parse_raw(&mut &*bytes, Content::Exactly(bytes.len() as u64))
 }
@@ -42,7 +42,7 @@ pub fn read(path: &Path) -> Result<Array> {
     let start = std::io::BufRead::fill_buf(&mut reader).map_err(|error| Error::io(path, &error))?;
     if start.starts_with(&[0x1F, 0x8B]) {
         let content = Content::AtMost(decompressed_at_most(length));
-        parse_raw(&mut GzDecoder::new(reader), content)
+        parse_raw(&mut MultiGzDecoder::new(reader), content)
     } else {
         parse_raw(&mut reader, Content::Exactly(length))
     }

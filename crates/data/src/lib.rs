@@ -1,6 +1,6 @@
 //! Arrays, tables and pictures in files; digits to learn from.
 //!
-//! - [`rows`]: [`read_rows`](rows::read_rows), which every option that takes data calls: rows of finite
+//! - [`rows`]: [`read_rows`], which every option that takes data calls: rows of finite
 //!   numbers from `.npy`, `.npz:KEY`, `.csv`, `.png`, idx, or numbers written out.
 //! - [`idx`], [`npy`], [`npz`], [`csv`], [`png`]: the formats, each with `parse` (from bytes), `read`
 //!   (from a file) and `write`. What a header promises is checked against the file before memory is

@@ -115,7 +115,12 @@ fn find(folder: &Path, stem: &str, kind: &str) -> Result<PathBuf> {
 ///
 /// Downloads are resumed, checked by SHA-256 of the uncompressed content, and renamed into place only
 /// then. Plain HTTP is enough for that, and needs no TLS library; `https://` is refused with a hint.
-pub fn fetch_mnist(folder: &Path, mirrors: &[String], progress: &dyn Progress, budget: &Budget) -> Result<()> {
+pub fn fetch_mnist(
+    folder: &Path,
+    mirrors: &[String],
+    progress: &dyn Progress,
+    budget: &Budget,
+) -> Result<()> {
     let defaults;
     let mirrors = if mirrors.is_empty() {
         defaults = MIRRORS.map(String::from);
@@ -135,11 +140,12 @@ pub fn default_cache_folder() -> Result<PathBuf> {
 
 /// [`default_cache_folder`] with the environment given.
 pub fn cache_folder_in(environment: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf> {
-    let folder =
-        |name: &str| environment(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let folder = |name: &str| environment(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     folder("NETINVERSE_CACHE")
         // The XDG specification has relative paths ignored.
-        .or_else(|| folder("XDG_CACHE_HOME").filter(|path| path.is_absolute()).map(|path| path.join("netinverse")))
+        .or_else(|| {
+            folder("XDG_CACHE_HOME").filter(|path| path.is_absolute()).map(|path| path.join("netinverse"))
+        })
         .or_else(|| folder("HOME").map(|path| path.join(".cache").join("netinverse")))
         .or_else(|| folder("LOCALAPPDATA").map(|path| path.join("netinverse")))
         .map(|path| path.join("mnist"))

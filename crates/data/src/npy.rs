@@ -51,8 +51,9 @@ pub(crate) fn read_from(reader: &mut dyn Read, content: Content) -> Result<Array
     let length = u64::from(u32::from_le_bytes(length));
     let content = content.after(8 + length_bytes as u64);
     if length > content.at_most() {
-        return Err(Error::input("the file ends within its npy header")
-            .hint("the file is truncated; write it again"));
+        return Err(
+            Error::input("the file ends within its npy header").hint("the file is truncated; write it again")
+        );
     }
     if length > MAX_HEADER_BYTES {
         return Err(Error::input(format!("an npy header of {length} bytes is refused"))
@@ -72,7 +73,7 @@ pub(crate) fn read_from(reader: &mut dyn Read, content: Content) -> Result<Array
         return Err(Error::input(format!("a boolean is stored as {bad}, neither 0 nor 1")));
     }
     if fortran && shape.len() > 1 {
-        values = values.from_fortran_order(&shape);
+        values = values.reordered_from_fortran(&shape);
     }
     Array::new(shape, values)
 }

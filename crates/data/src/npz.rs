@@ -3,8 +3,8 @@
 //! Members are read as streams: what a member's npy header promises is checked against the most that
 //! its compressed bytes can hold, and room is taken as the bytes arrive, so that a small file cannot
 //! ask for a large memory. What is read from one archive is limited in all to
-//! [`DEFLATE_MAX_RATIO`](crate::array::DEFLATE_MAX_RATIO) times its length and to
-//! [`MAX_DECOMPRESSED_BYTES`](crate::array::MAX_DECOMPRESSED_BYTES).
+//! [`crate::array::DEFLATE_MAX_RATIO`] times its length and to
+//! [`MAX_DECOMPRESSED_BYTES`].
 
 use std::io::{Cursor, Read, Seek, Write};
 use std::path::Path;
@@ -113,8 +113,11 @@ impl<R: Read + Seek> Archive<R> {
         })?;
         let at_most = decompressed_at_most(member.compressed_size()).min(self.left);
         if member.size() > MAX_DECOMPRESSED_BYTES {
-            return Err(Error::input(format!("promises {} bytes, 4 GiB is the most that is read", member.size()))
-                .hint("store the array as .npy"));
+            return Err(Error::input(format!(
+                "promises {} bytes, 4 GiB is the most that is read",
+                member.size()
+            ))
+            .hint("store the array as .npy"));
         }
         let mut member = Counted { reader: member.take(at_most + 1), bytes: 0 };
         let array = npy::read_from(&mut member, Content::AtMost(at_most))?;

@@ -44,7 +44,13 @@ pub fn read(path: &Path) -> Result<Picture> {
 }
 
 /// Writes 8-bit samples (`height × width × channels`, channels fastest); 1 channel is grey, 3 are RGB.
-pub fn write(writer: &mut dyn Write, width: usize, height: usize, channels: usize, samples: &[u8]) -> Result<()> {
+pub fn write(
+    writer: &mut dyn Write,
+    width: usize,
+    height: usize,
+    channels: usize,
+    samples: &[u8],
+) -> Result<()> {
     let color = match channels {
         1 => ColorType::Grayscale,
         3 => ColorType::Rgb,
@@ -92,6 +98,8 @@ fn read_from(reader: impl BufRead + Seek, length: u64) -> Result<Picture> {
     let mut bytes = vec![0; size];
     let frame = reader.next_frame(&mut bytes).map_err(|error| decoding_error(&error))?;
     bytes.truncate(frame.buffer_size());
+    // What follows must be whole too: a cut file is not a picture.
+    reader.finish().map_err(|error| decoding_error(&error))?;
     let channels = frame.color_type.samples();
     let (samples, max) = match frame.bit_depth {
         BitDepth::Eight => (bytes.iter().map(|&byte| u16::from(byte)).collect::<Vec<_>>(), 255),

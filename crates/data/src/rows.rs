@@ -150,6 +150,7 @@ enum Source {
     Npz(PathBuf, Option<String>),
     Png(PathBuf),
     Idx(PathBuf),
+    Unknown(PathBuf),
 }
 
 /// Reads rows from a file or from numbers written out; the module's documentation lists the sources.
@@ -166,18 +167,29 @@ pub fn read_rows(spec: &str, options: &RowsOptions) -> Result<Rows> {
         return Err(Error::input(format!("a scale of {scale} is refused"))
             .hint("stored values are multiplied by the scale; 1 leaves them as they are"));
     }
-    match source(spec)? {
+    match source(spec) {
         Source::Numbers(rows) => from_numbers(&rows, options),
-        Source::Csv(path) => csv::read(&path)
-            .and_then(|table| from_table(table, options).at(|| Place::file(&path))),
-        Source::Npy(path) => npy::read(&path)
-            .and_then(|array| from_array(&array, options, false).at(|| Place::file(&path))),
+        Source::Csv(path) => {
+            csv::read(&path).and_then(|table| from_table(table, options).at(|| Place::file(&path)))
+        }
+        Source::Npy(path) => {
+            npy::read(&path).and_then(|array| from_array(&array, options, false).at(|| Place::file(&path)))
+        }
         Source::Npz(path, key) => npz::read_key(&path, key.as_deref())
             .and_then(|array| from_array(&array, options, false).at(|| Place::file(spec))),
-        Source::Png(path) => png::read(&path)
-            .and_then(|picture| from_picture(&picture, options).at(|| Place::file(&path))),
-        Source::Idx(path) => idx::read(&path)
-            .and_then(|array| from_array(&array, options, true).at(|| Place::file(&path))),
+        Source::Png(path) => {
+            png::read(&path).and_then(|picture| from_picture(&picture, options).at(|| Place::file(&path)))
+        }
+        Source::Unknown(path) => {
+            // The file's absence, or its being a folder, says more than its name.
+            files::open(&path)?;
+            Err(Error::unsupported("this kind of file is not known by its extension").at(Place::file(&path)).hint(
+                "rows are read from .npy, .npz:KEY, .csv, .png, idx (.idx, -ubyte, or gzipped), or numbers",
+            ))
+        }
+        Source::Idx(path) => {
+            idx::read(&path).and_then(|array| from_array(&array, options, true).at(|| Place::file(&path)))
+        }
     }
 }
 
@@ -189,7 +201,7 @@ pub fn write_rows(spec: &str, rows: &Rows) -> Result<()> {
         shape.extend_from_slice(&rows.sample_shape);
         Array::new(shape, Values::F64(rows.values.clone()))
     };
-    match source(spec)? {
+    match source(spec) {
         Source::Npy(path) => {
             let array = array()?;
             files::write_atomically(&path, |writer| npy::write(writer, &array))
@@ -218,11 +230,14 @@ pub fn write_rows(spec: &str, rows: &Rows) -> Result<()> {
                         .hint("take one row, or write .npy or .csv"));
                 }
             };
-            let samples =
-                rows.values.iter().map(|value| (value.clamp(0.0, 1.0) * 255.0).round() as u8).collect::<Vec<_>>();
+            let samples = rows
+                .values
+                .iter()
+                .map(|value| (value.clamp(0.0, 1.0) * 255.0).round() as u8)
+                .collect::<Vec<_>>();
             files::write_atomically(&path, |writer| png::write(writer, width, height, channels, &samples))
         }
-        Source::Idx(_) | Source::Numbers(_) => {
+        Source::Idx(_) | Source::Numbers(_) | Source::Unknown(_) => {
             Err(Error::unsupported(format!("rows are not written as `{spec}`"))
                 .hint("the extensions are .npy .npz .csv .png"))
         }
@@ -230,34 +245,26 @@ pub fn write_rows(spec: &str, rows: &Rows) -> Result<()> {
 }
 
 /// What the text names: the extension decides; idx files, which have none, are known by their name.
-fn source(spec: &str) -> Result<Source> {
+fn source(spec: &str) -> Source {
     if let Some(numbers) = numbers(spec) {
-        return Ok(Source::Numbers(numbers));
+        return Source::Numbers(numbers);
     }
     // The key follows the last `.npz:`, so that folders may have colons in their names.
     if let Some(at) = spec.rfind(".npz:") {
         let (path, key) = (&spec[..at + 4], &spec[at + 5..]);
         let key = if key.is_empty() { None } else { Some(key.to_string()) };
-        return Ok(Source::Npz(PathBuf::from(path), key));
+        return Source::Npz(PathBuf::from(path), key);
     }
     let path = PathBuf::from(spec);
     let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
     match extension.as_deref() {
-        Some("csv" | "tsv") => Ok(Source::Csv(path)),
-        Some("npy") => Ok(Source::Npy(path)),
-        Some("npz") => Ok(Source::Npz(path, None)),
-        Some("png") => Ok(Source::Png(path)),
-        _ if is_idx_name(&path) => Ok(Source::Idx(path)),
-        // The file's absence, or its being a folder, says more than its name.
-        _ if !path.is_file() => files::open(&path).and_then(|_| Err(unknown(&path))),
-        _ => Err(unknown(&path)),
+        Some("csv" | "tsv") => Source::Csv(path),
+        Some("npy") => Source::Npy(path),
+        Some("npz") => Source::Npz(path, None),
+        Some("png") => Source::Png(path),
+        _ if is_idx_name(&path) => Source::Idx(path),
+        _ => Source::Unknown(path),
     }
-}
-
-fn unknown(path: &Path) -> Error {
-    Error::unsupported("this kind of file is not known by its extension")
-        .at(Place::file(path))
-        .hint("rows are read from .npy, .npz:KEY, .csv, .png, idx (.idx, -ubyte, or gzipped), or numbers")
 }
 
 /// `train-images-idx3-ubyte`, `x.idx`, `x.idx3`, with or without `.gz`.

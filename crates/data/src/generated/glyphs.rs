@@ -18,6 +18,7 @@ const fn glyph(weight: f64, looseness: f64, strokes: &'static [&'static [(f64, f
 }
 
 /// The skeletons of each digit, 0 to 9.
+#[rustfmt::skip] // one point a line would hide the shapes
 pub(super) const GLYPHS: [&[Glyph]; 10] = [
     // 0: begun at the top, round to the left; closed, overlapping, leaning, or nearly a circle.
     &[

@@ -25,7 +25,9 @@ pub(super) fn curve(points: &[(f64, f64)], steps: usize, mut visit: impl FnMut(f
             let t = step as f64 / steps as f64;
             let (t2, t3) = (t * t, t * t * t);
             let blend = |a: f64, b: f64, c: f64, d: f64| {
-                0.5 * (2.0 * b + (c - a) * t + (2.0 * a - 5.0 * b + 4.0 * c - d) * t2
+                0.5 * (2.0 * b
+                    + (c - a) * t
+                    + (2.0 * a - 5.0 * b + 4.0 * c - d) * t2
                     + (3.0 * b - a - 3.0 * c + d) * t3)
             };
             visit(blend(p0.0, p1.0, p2.0, p3.0), blend(p0.1, p1.1, p2.1, p3.1));
