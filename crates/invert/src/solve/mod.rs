@@ -1,3 +1,23 @@
 //! Inputs for outputs: the batched solver.
+//!
+//! - [`Goal`]: what a query asks of the outputs, a union of polyhedra.
+//! - [`Domain`]: where inputs may lie.
+//! - [`Oracle`]: the one evaluator; it counts, and keeps the best point.
+//! - [`LeastDistance`]: the quadratic program behind every step.
+//! - `feasible`: from starts to answers (Levenberg–Marquardt in the box).
+//! - `nearest`: from answers to nearest answers (sequential quadratic programming).
 
+mod feasible;
+mod goal;
+mod lane;
 pub mod least_distance;
+mod nearest;
+mod norm;
+mod oracle;
+
+pub use feasible::FeasibleOptions;
+pub use goal::{Goal, Polyhedron};
+pub use lane::Domain;
+pub use least_distance::LeastDistance;
+pub use norm::Norm;
+pub use oracle::{Evaluations, Oracle, Seen};

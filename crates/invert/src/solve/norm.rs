@@ -1,0 +1,148 @@
+//! The norms in which "nearest" is meant, and the linearised problem in each.
+
+use super::least_distance::{Ending, LeastDistance, Nearest, Rows};
+
+/// How far apart two inputs are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Norm {
+    /// Σ wᵢ |dᵢ|
+    L1,
+    /// √Σ wᵢ dᵢ²
+    L2,
+    /// max wᵢ |dᵢ|
+    LInf,
+}
+
+impl Norm {
+    /// The distance between two inputs, with weights w (1 when absent).
+    pub fn distance(self, x: &[f64], near: &[f64], weights: Option<&[f64]>) -> f64 {
+        let weight = |i: usize| weights.map_or(1.0, |w| w[i]);
+        let gaps = x.iter().zip(near).map(|(a, b)| (a - b).abs()).enumerate();
+        match self {
+            Norm::L1 => gaps.map(|(i, d)| weight(i) * d).sum(),
+            Norm::L2 => gaps.map(|(i, d)| weight(i) * d * d).sum::<f64>().sqrt(),
+            Norm::LInf => gaps.map(|(i, d)| weight(i) * d).fold(0.0, f64::max),
+        }
+    }
+
+    /// The nearest point to `problem.reference` that satisfies linear rows in the box; left in `solver.x`.
+    ///
+    /// L2 is one program. L∞ bisects on the radius of a smaller box. L1 reweights the squares (IRLS).
+    pub fn project(
+        self,
+        solver: &mut LeastDistance,
+        rows: &Rows<'_>,
+        problem: &Nearest<'_>,
+        tolerance: f64,
+    ) -> Ending {
+        match self {
+            Norm::L2 => solver.solve(rows, problem, tolerance),
+            Norm::LInf => project_linf(solver, rows, problem, tolerance),
+            Norm::L1 => project_l1(solver, rows, problem, tolerance),
+        }
+    }
+}
+
+fn project_linf(
+    solver: &mut LeastDistance,
+    rows: &Rows<'_>,
+    problem: &Nearest<'_>,
+    tolerance: f64,
+) -> Ending {
+    // Inside the smaller box any feasible point will do, so the objective stays the unweighted square.
+    let whole = Nearest { weights: None, ..*problem };
+    let first = solver.solve(rows, &whole, tolerance);
+    if !matches!(first, Ending::Solved(_)) {
+        return first;
+    }
+    let mut best = solver.x.clone();
+    let mut high = Norm::LInf.distance(&best, problem.reference, problem.weights);
+    let mut low = 0.0;
+    let (mut lower, mut upper) = (problem.lower.to_vec(), problem.upper.to_vec());
+    for _ in 0..40 {
+        if high - low <= 1e-7 * high {
+            break;
+        }
+        let radius = 0.5 * (low + high);
+        let mut empty = false;
+        for (i, &r) in problem.reference.iter().enumerate() {
+            let own = radius / problem.weights.map_or(1.0, |w| w[i]);
+            lower[i] = problem.lower[i].max(r - own);
+            upper[i] = problem.upper[i].min(r + own);
+            empty |= lower[i] > upper[i];
+        }
+        solver.lambda.fill(0.0);
+        let inside = !empty && {
+            let smaller = Nearest { lower: &lower, upper: &upper, ..whole };
+            matches!(solver.solve(rows, &smaller, tolerance), Ending::Solved(_))
+        };
+        if inside {
+            high = Norm::LInf.distance(&solver.x, problem.reference, problem.weights).min(radius);
+            best.copy_from_slice(&solver.x);
+        } else {
+            low = radius;
+        }
+    }
+    solver.x.copy_from_slice(&best);
+    first
+}
+
+fn project_l1(
+    solver: &mut LeastDistance,
+    rows: &Rows<'_>,
+    problem: &Nearest<'_>,
+    tolerance: f64,
+) -> Ending {
+    let mut ending = solver.solve(rows, &Nearest { weights: None, ..*problem }, tolerance);
+    if !matches!(ending, Ending::Solved(_)) {
+        return ending;
+    }
+    let distance = |x: &[f64]| Norm::L1.distance(x, problem.reference, problem.weights);
+    let mut best = solver.x.clone();
+    let mut shortest = distance(&best);
+    let mut width = Norm::LInf.distance(&best, problem.reference, None).max(f64::MIN_POSITIVE);
+    let mut weights = vec![1.0; best.len()];
+    for _ in 0..30 {
+        for (i, weight) in weights.iter_mut().enumerate() {
+            let gap = (solver.x[i] - problem.reference[i]).abs().max(width);
+            *weight = problem.weights.map_or(1.0, |w| w[i]) / gap;
+        }
+        solver.lambda.fill(0.0);
+        let step = solver.solve(rows, &Nearest { weights: Some(&weights), ..*problem }, tolerance);
+        if !matches!(step, Ending::Solved(_)) {
+            break;
+        }
+        let length = distance(&solver.x);
+        if length < shortest {
+            ending = step;
+            shortest = length;
+            best.copy_from_slice(&solver.x);
+        }
+        width = (width * 0.3).max(1e-9 * shortest);
+    }
+    solver.x.copy_from_slice(&best);
+    ending
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One row a·x = b: the distance to a hyperplane is |b − a·r| over the dual norm of a.
+    #[test]
+    fn the_distance_to_a_hyperplane_is_by_the_dual_norm() {
+        let a = [3.0, -1.0, 2.0];
+        let reference = [0.1, 0.2, 0.3];
+        let gap = 1.0 - (0.3 - 0.2 + 0.6);
+        let rows = Rows { a: &a, b: &[1.0], equations: 1 };
+        let (lower, upper) = ([-10.0; 3], [10.0; 3]);
+        let problem =
+            Nearest { reference: &reference, weights: None, lower: &lower, upper: &upper, softness: 0.0 };
+        for (norm, dual) in [(Norm::L1, 3.0), (Norm::L2, 14f64.sqrt()), (Norm::LInf, 6.0)] {
+            let mut solver = LeastDistance::default();
+            assert!(matches!(norm.project(&mut solver, &rows, &problem, 1e-12), Ending::Solved(_)));
+            let distance = norm.distance(&solver.x, &reference, None);
+            assert!((distance - gap / dual).abs() < 1e-6, "{norm:?}: {distance} against {}", gap / dual);
+        }
+    }
+}
