@@ -10,7 +10,7 @@ use pulp::Simd;
 use crate::Real;
 
 /// A precision with its vectors: `T::V<S>` holds `T::lanes(s)` numbers, `T::M<S>` one truth value for each.
-pub(crate) trait Lane: Real {
+pub(crate) trait Lane: Real + faer::traits::ComplexField {
     /// A vector of numbers.
     type V<S: Simd>: Copy;
     /// A vector of truth values.

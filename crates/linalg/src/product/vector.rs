@@ -1,4 +1,4 @@
-//! Matrix times vector, with the matrix's rows (inner products) or its columns (sums of multiples) contiguous.
+//! Matrix times vector, for a matrix with contiguous columns: a sum of multiples of them.
 #![allow(unsafe_code, reason = "vector loads and stores")]
 
 use pulp::{Arch, Simd, WithSimd};
@@ -6,36 +6,12 @@ use pulp::{Arch, Simd, WithSimd};
 use crate::View;
 use crate::simd::Lane;
 
-/// Which way through the matrix is contiguous.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
-    /// Each row of the matrix is contiguous: y has inner products.
-    Rows,
-    /// Each column is: y is a sum of multiples of columns.
-    Columns,
-}
-
-/// The form of a matrix, if one of its strides is 1.
-pub(super) fn form<T>(matrix: View<T>) -> Option<Form> {
-    if matrix.column_stride == 1 {
-        Some(Form::Rows)
-    } else if matrix.row_stride == 1 {
-        Some(Form::Columns)
-    } else {
-        None
-    }
-}
-
-/// y ← α A x + β y, with the elements of y `step` apart (1 for [`Form::Columns`]).
+/// y ← α A x + β y for a matrix with contiguous columns.
 ///
 /// The caller has checked that A's strides stay inside its data.
-pub(super) fn product<T: Lane>(form: Form, alpha: T, a: View<T>, x: &[T], beta: T, y: &mut [T], step: usize) {
-    assert!(x.len() >= a.columns && y.len() > (a.rows - 1) * step, "vectors are too short");
-    let task = Task { alpha, a, x, beta, y, step };
-    match form {
-        Form::Rows => Arch::new().dispatch(InnerProducts(task)),
-        Form::Columns => Arch::new().dispatch(SumOfColumns(task)),
-    }
+pub(super) fn product<T: Lane>(alpha: T, a: View<T>, x: &[T], beta: T, y: &mut [T]) {
+    assert!(x.len() >= a.columns && y.len() >= a.rows, "vectors are too short");
+    Arch::new().dispatch(SumOfColumns(Task { alpha, a, x, beta, y }));
 }
 
 struct Task<'a, T> {
@@ -44,85 +20,6 @@ struct Task<'a, T> {
     x: &'a [T],
     beta: T,
     y: &'a mut [T],
-    step: usize,
-}
-
-impl<T: Lane> Task<'_, T> {
-    /// α times the product, plus β times what was there.
-    #[inline(always)]
-    fn write(&mut self, row: usize, value: T) {
-        let y = &mut self.y[row * self.step];
-        *y = if self.beta == T::ZERO { self.alpha * value } else { self.alpha * value + self.beta * *y };
-    }
-}
-
-struct InnerProducts<'a, T>(Task<'a, T>);
-
-/// Rows whose inner products are formed together, each with two chains of additions.
-const ROWS: usize = 4;
-
-impl<T: Lane> WithSimd for InnerProducts<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, s: S) {
-        let mut task = self.0;
-        let mut row = 0;
-        while row + ROWS <= task.a.rows {
-            // SAFETY: the rows are inside A.
-            let values = unsafe { inner_products::<T, S, ROWS>(s, &task, row) };
-            for (i, value) in values.into_iter().enumerate() {
-                task.write(row + i, value);
-            }
-            row += ROWS;
-        }
-        while row < task.a.rows {
-            // SAFETY: the row is inside A.
-            let [value] = unsafe { inner_products::<T, S, 1>(s, &task, row) };
-            task.write(row, value);
-            row += 1;
-        }
-    }
-}
-
-/// # Safety
-/// Rows `row` to `row + R − 1` are inside A.
-#[inline(always)]
-unsafe fn inner_products<T: Lane, S: Simd, const R: usize>(s: S, task: &Task<T>, row: usize) -> [T; R] {
-    let lanes = T::lanes(s);
-    let len = task.a.columns;
-    // SAFETY: the caller's; every row has `len` contiguous elements, as x does.
-    unsafe {
-        let x = task.x.as_ptr();
-        let start = task.a.data.as_ptr().add(row * task.a.row_stride);
-        let rows: [*const T; R] = std::array::from_fn(|i| start.add(i * task.a.row_stride));
-        let mut even = [T::splat(s, T::ZERO); R];
-        let mut odd = even;
-        let mut at = 0;
-        while at + 2 * lanes <= len {
-            let (first, second) = (T::load(s, x.add(at)), T::load(s, x.add(at + lanes)));
-            for i in 0..R {
-                even[i] = T::fused(s, T::load(s, rows[i].add(at)), first, even[i]);
-                odd[i] = T::fused(s, T::load(s, rows[i].add(at + lanes)), second, odd[i]);
-            }
-            at += 2 * lanes;
-        }
-        if at + lanes <= len {
-            let first = T::load(s, x.add(at));
-            for i in 0..R {
-                even[i] = T::fused(s, T::load(s, rows[i].add(at)), first, even[i]);
-            }
-            at += lanes;
-        }
-        if at < len {
-            let mask = T::head(s, len - at);
-            let second = T::load_masked(s, mask, x.add(at));
-            for i in 0..R {
-                odd[i] = T::fused(s, T::load_masked(s, mask, rows[i].add(at)), second, odd[i]);
-            }
-        }
-        std::array::from_fn(|i| T::sum_lanes(s, T::plus_v(s, even[i], odd[i])))
-    }
 }
 
 struct SumOfColumns<'a, T>(Task<'a, T>);
