@@ -7,9 +7,9 @@
 
 use rayon::prelude::*;
 
+use super::Oracle;
 use super::lane::{Batch, Domain, Lane};
 use super::least_distance::Nearest;
-use super::Oracle;
 
 /// Limits of the phase.
 #[derive(Debug, Clone, Copy)]
@@ -56,9 +56,11 @@ pub(crate) fn make_feasible(
         damping.push(Damping { value: 1e-3, growth: 4.0, steps: 0, done, merit });
     }
     while !stop() {
-        lanes.par_iter_mut().zip(damping.par_iter_mut()).filter(|(_, d)| !d.done).for_each(|(lane, damping)| {
-            propose(lane, damping, domain, weights);
-        });
+        lanes.par_iter_mut().zip(damping.par_iter_mut()).filter(|(_, d)| !d.done).for_each(
+            |(lane, damping)| {
+                propose(lane, damping, domain, weights);
+            },
+        );
         batch.linearise(oracle, lanes, |index| !damping[index].done);
         if batch.picked.is_empty() {
             break;

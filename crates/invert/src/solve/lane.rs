@@ -97,7 +97,13 @@ impl Lane {
     }
 
     /// Sets the rows from the value and Jacobian at x.
-    pub(crate) fn linearise(&mut self, polyhedron: &Polyhedron, domain: &Domain, y: &[f64], jacobian: &[f64]) {
+    pub(crate) fn linearise(
+        &mut self,
+        polyhedron: &Polyhedron,
+        domain: &Domain,
+        y: &[f64],
+        jacobian: &[f64],
+    ) {
         let n = self.x.len();
         polyhedron.chain(jacobian, n, &mut self.scratch);
         self.a.clear();
@@ -146,9 +152,12 @@ impl Lane {
     /// The merit that the linear model predicts at the candidate.
     pub(crate) fn predicted(&self) -> f64 {
         let n = self.x.len();
-        self.merit(self.a.chunks(n).zip(&self.b).map(|(row, b)| {
-            row.iter().zip(&self.candidate).map(|(a, x)| a * x).sum::<f64>() - b
-        }))
+        self.merit(
+            self.a
+                .chunks(n)
+                .zip(&self.b)
+                .map(|(row, b)| row.iter().zip(&self.candidate).map(|(a, x)| a * x).sum::<f64>() - b),
+        )
     }
 }
 
@@ -166,7 +175,12 @@ impl Batch {
         Batch { x: Vec::new(), queries: Vec::new(), picked: Vec::new(), y: Vec::new(), jacobian: Vec::new() }
     }
 
-    pub(crate) fn linearise(&mut self, oracle: &mut Oracle<'_>, lanes: &[Lane], wanted: impl Fn(usize) -> bool) {
+    pub(crate) fn linearise(
+        &mut self,
+        oracle: &mut Oracle<'_>,
+        lanes: &[Lane],
+        wanted: impl Fn(usize) -> bool,
+    ) {
         self.x.clear();
         self.queries.clear();
         self.picked.clear();

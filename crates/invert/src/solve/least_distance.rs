@@ -223,7 +223,13 @@ impl LeastDistance {
 }
 
 /// `x(λ)`, the dual's value there (up to a constant) and its gradient.
-fn primal(rows: &Rows<'_>, nearest: &Nearest<'_>, lambda: &[f64], x: &mut [f64], gradient: &mut [f64]) -> f64 {
+fn primal(
+    rows: &Rows<'_>,
+    nearest: &Nearest<'_>,
+    lambda: &[f64],
+    x: &mut [f64],
+    gradient: &mut [f64],
+) -> f64 {
     let n = x.len();
     x.fill(0.0);
     for (k, &multiplier) in lambda.iter().enumerate() {
@@ -349,8 +355,7 @@ mod tests {
             let a: Vec<f64> = (0..m * n).map(|_| rng.normal()).collect();
             // A point of the box makes the program feasible.
             let inside: Vec<f64> = (0..n).map(|_| rng.range(-1.0, 1.0)).collect();
-            let b: Vec<f64> =
-                (0..m).map(|k| (0..n).map(|i| a[k * n + i] * inside[i]).sum::<f64>()).collect();
+            let b: Vec<f64> = (0..m).map(|k| (0..n).map(|i| a[k * n + i] * inside[i]).sum::<f64>()).collect();
             let reference: Vec<f64> = (0..n).map(|_| 2.0 * rng.normal()).collect();
             let weights: Vec<f64> = (0..n).map(|_| rng.range(0.5, 2.0)).collect();
             let (lower, upper) = (vec![-1.0; n], vec![1.0; n]);
@@ -378,8 +383,13 @@ mod tests {
     #[test]
     fn infeasible_rows_are_separated() {
         let rows = Rows { a: &[1.0, 1.0], b: &[3.0], equations: 1 };
-        let nearest =
-            Nearest { reference: &[0.0; 2], weights: None, lower: &[0.0; 2], upper: &[1.0; 2], softness: 0.0 };
+        let nearest = Nearest {
+            reference: &[0.0; 2],
+            weights: None,
+            lower: &[0.0; 2],
+            upper: &[1.0; 2],
+            softness: 0.0,
+        };
         let mut solver = LeastDistance::default();
         match solver.solve(&rows, &nearest, 1e-10) {
             Ending::Infeasible(gap) => assert!(gap > 0.0 && gap <= 1.0 + 1e-12),
@@ -390,8 +400,13 @@ mod tests {
     #[test]
     fn a_vertex_that_only_just_exists_is_found() {
         let rows = Rows { a: &[1.0, 1.0], b: &[2.0], equations: 1 };
-        let nearest =
-            Nearest { reference: &[0.0; 2], weights: None, lower: &[0.0; 2], upper: &[1.0; 2], softness: 0.0 };
+        let nearest = Nearest {
+            reference: &[0.0; 2],
+            weights: None,
+            lower: &[0.0; 2],
+            upper: &[1.0; 2],
+            softness: 0.0,
+        };
         let mut solver = LeastDistance::default();
         assert!(matches!(solver.solve(&rows, &nearest, 1e-10), Ending::Solved(_)));
         assert_eq!(solver.x, [1.0, 1.0]);
@@ -404,12 +419,14 @@ mod tests {
         let (b, reference, softness) = ([1.0, -2.0], [0.3, 0.1], 0.7);
         let rows = Rows { a: &a, b: &b, equations: 2 };
         let (lower, upper) = ([-100.0; 2], [100.0; 2]);
-        let nearest = Nearest { reference: &reference, weights: None, lower: &lower, upper: &upper, softness };
+        let nearest =
+            Nearest { reference: &reference, weights: None, lower: &lower, upper: &upper, softness };
         let mut solver = LeastDistance::default();
         solver.solve(&rows, &nearest, 1e-13);
         let residual = |k: usize| b[k] - (a[2 * k] * solver.x[0] + a[2 * k + 1] * solver.x[1]);
         for i in 0..2 {
-            let normal = a[i] * residual(0) + a[2 + i] * residual(1) - softness * (solver.x[i] - reference[i]);
+            let normal =
+                a[i] * residual(0) + a[2 + i] * residual(1) - softness * (solver.x[i] - reference[i]);
             assert!(normal.abs() < 1e-9, "{normal}");
         }
     }

@@ -5,8 +5,10 @@
 //! - [`Oracle`]: the one evaluator; it counts, and keeps the best point.
 //! - [`LeastDistance`]: the quadratic program behind every step.
 //! - `feasible`: from starts to answers (Levenberg–Marquardt in the box).
+//! - [`solve`]: starts, both phases, and the choice among what was found.
 //! - `nearest`: from answers to nearest answers (sequential quadratic programming).
 
+mod distinct;
 mod feasible;
 mod goal;
 mod lane;
@@ -14,6 +16,8 @@ pub mod least_distance;
 mod nearest;
 mod norm;
 mod oracle;
+mod solver;
+mod starts;
 
 pub use feasible::FeasibleOptions;
 pub use goal::{Goal, Polyhedron};
@@ -21,3 +25,4 @@ pub use lane::Domain;
 pub use least_distance::LeastDistance;
 pub use norm::Norm;
 pub use oracle::{Evaluations, Oracle, Seen};
+pub use solver::{Found, Options, QueryResult, solve};

@@ -92,7 +92,7 @@ pub(crate) fn make_nearest<'n>(
             break;
         }
         for (position, &index) in batch.picked.iter().enumerate() {
-            let (lane, walk) = (&mut lanes[index], &mut walks[index]);
+            let lane = &mut lanes[index];
             let (y, jacobian) = batch.result(position, n);
             lane.x.copy_from_slice(&lane.candidate);
             let polyhedron = &oracle.goal(lane.query).alternatives[lane.alternative];

@@ -87,12 +87,7 @@ fn project_linf(
     first
 }
 
-fn project_l1(
-    solver: &mut LeastDistance,
-    rows: &Rows<'_>,
-    problem: &Nearest<'_>,
-    tolerance: f64,
-) -> Ending {
+fn project_l1(solver: &mut LeastDistance, rows: &Rows<'_>, problem: &Nearest<'_>, tolerance: f64) -> Ending {
     let mut ending = solver.solve(rows, &Nearest { weights: None, ..*problem }, tolerance);
     if !matches!(ending, Ending::Solved(_)) {
         return ending;
