@@ -104,7 +104,7 @@ fn several_answers_are_apart_and_all_answer() {
 /// Two inputs, one output: a fine grid of angles around the reference gives the true nearest distance of a class.
 #[test]
 fn the_nearest_answer_is_the_nearest_on_a_grid() {
-    let mut as_near = 0;
+    let (mut as_near, mut answered) = (0, 0);
     for seed in 0..20 {
         let network = random_network(&[2, 16, 16, 2], Function::Relu, 100 + seed).unwrap();
         let reference = [0.1, -0.2];
@@ -135,10 +135,13 @@ fn the_nearest_answer_is_the_nearest_on_a_grid() {
         match results[0].answers.first() {
             None => assert!(best.is_infinite(), "seed {seed}: the grid reaches the class at {best}"),
             // The solver is exact, the grid is not: it may only be farther by its spacing.
-            Some(answer) => as_near += usize::from(answer.distance <= best + 1e-9),
+            Some(answer) => {
+                answered += 1;
+                as_near += usize::from(answer.distance <= best + 1e-9);
+            }
         }
     }
-    assert!(as_near >= 19, "{as_near} of 20 are as near as the grid's");
+    assert!(answered >= 10 && as_near == answered, "{as_near} of {answered} are as near as the grid's");
 }
 
 #[test]
