@@ -19,6 +19,9 @@ mod tests;
 mod window;
 mod writer;
 
+use std::path::Path;
+
+use netinverse_base::Result;
 use netinverse_onnx::{Dimension, Graph, Model, OperatorSet, ValueInfo};
 
 use crate::{Bilinear, Extremum, Layout, Linear, Network, Node, Normalizer, Op, ValueId};
@@ -66,6 +69,11 @@ impl Network {
                 value_info: Vec::new(),
             },
         }
+    }
+
+    /// Writes the network as an ONNX file ([`Network::to_onnx`]), complete or not at all.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        self.to_onnx().write(path)
     }
 }
 
