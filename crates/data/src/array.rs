@@ -365,5 +365,5 @@ fn transpose<T: Copy>(values: &[T], shape: &[usize]) -> Vec<T> {
 
 /// Adds `name` as the place of an array's errors, unless it is empty.
 pub(crate) fn in_tensor(error: Error, name: &str) -> Error {
-    if name.is_empty() { error } else { error.at(Place::Tensor(name.to_string())) }
+    if name.is_empty() { error } else { error.at(Place::Tensor(name.escape_debug().to_string())) }
 }

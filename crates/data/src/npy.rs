@@ -124,7 +124,7 @@ fn header_bytes(array: &Array) -> Vec<u8> {
 
 pub(crate) fn element_of(descr: &str) -> Result<(Element, ByteOrder, bool)> {
     let unsupported = || {
-        Error::unsupported(format!("arrays of numpy type `{descr}` are not read")).hint(
+        Error::unsupported(format!("arrays of numpy type `{}` are not read", descr.escape_debug())).hint(
             "float32, float64, bool and the integers of 8 to 64 bits are: convert with .astype(numpy.float64)",
         )
     };

@@ -142,7 +142,8 @@ impl<R: Read> Read for Counted<R> {
 
 /// The first names, in backquotes.
 fn list(names: &[String]) -> String {
-    let mut listed = names.iter().take(12).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let mut listed =
+        names.iter().take(12).map(|name| format!("`{}`", name.escape_debug())).collect::<Vec<_>>().join(", ");
     if names.len() > 12 {
         listed.push_str(", …");
     }

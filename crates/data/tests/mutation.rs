@@ -7,7 +7,7 @@ use std::io::Cursor;
 use netinverse_base::{Error, Rng};
 use netinverse_data::{Array, Values, csv, idx, npy, npz, png};
 
-const ROUNDS: usize = 1500;
+const ROUNDS: usize = 4000;
 
 /// The largest address space this process has used, in bytes, where the system tells.
 fn peak_memory() -> Option<u64> {
@@ -131,6 +131,23 @@ fn promises_beyond_the_file_are_refused_before_memory_is_taken() {
     ] {
         assert!(error.to_string().contains("the file is too short for them"), "{error}");
     }
+}
+
+#[test]
+fn names_from_a_file_do_not_break_the_line() {
+    let header = "{'descr': '\n<f8', 'fortran_order': False, 'shape': (1,), }";
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend_from_slice(&(header.len() as u16).to_le_bytes());
+    bytes.extend_from_slice(header.as_bytes());
+    assert!(!npy::parse(&bytes).unwrap_err().to_string().contains('\n'));
+    let mut archive = Cursor::new(Vec::new());
+    let bad = Array::new(vec![1], Values::U8(vec![1])).unwrap();
+    npz::write(&mut archive, &[("a\nb", &bad)], false).unwrap();
+    let mut bytes = archive.into_inner();
+    let magic = bytes.windows(6).position(|window| window == b"\x93NUMPY").unwrap();
+    bytes[magic] = 0;
+    let error = npz::parse(&bytes).unwrap_err().to_string();
+    assert!(error.starts_with("tensor `a\\nb`: "), "{error}");
 }
 
 /// Ten megabytes of zeros deflate to ten kilobytes; a member may not promise more than its bytes hold.

@@ -35,6 +35,18 @@ pub(super) fn curve(points: &[(f64, f64)], steps: usize, mut visit: impl FnMut(f
     }
 }
 
+/// Rounds a curve off a little, its ends excepted: each point moves halfway to the middle of its
+/// neighbours.
+pub(super) fn round_off(dabs: &mut [Dab]) {
+    let mut before = dabs[0];
+    for index in 1..dabs.len() - 1 {
+        let (here, after) = (dabs[index], dabs[index + 1]);
+        dabs[index].x = 0.5 * here.x + 0.25 * (before.x + after.x);
+        dabs[index].y = 0.5 * here.y + 0.25 * (before.y + after.y);
+        before = here;
+    }
+}
+
 /// Draws strokes, white on black: a pixel's brightness is how far it lies within the ink, over an edge
 /// of `softness` pixels. Pixel (i, j) has its centre at x = j + ½, y = i + ½.
 pub(super) fn draw(strokes: &[Vec<Dab>], softness: f64) -> [f64; PIXELS] {
