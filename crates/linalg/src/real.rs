@@ -428,7 +428,7 @@ macro_rules! precision {
                 db: Option<&mut [Self]>,
                 scratch: &mut [Self],
             ) {
-                convolution::weight_gradient(shape, x, dy, dw, db, scratch);
+                convolution::gradient(shape, x, dy, dw, db, scratch);
             }
             fn max_pool(window: &WindowShape, x: &[Self], y: &mut [Self], argmax: &mut [u32]) {
                 pooling::forward(window, x, y, argmax);

@@ -79,6 +79,6 @@ impl ConvShape {
 
     /// How many elements of scratch any of the convolution's kernels needs, whatever the number of samples.
     pub fn scratch_len(&self) -> usize {
-        self.taps() * self.window.output_area()
+        crate::convolution::scratch_len(self)
     }
 }
