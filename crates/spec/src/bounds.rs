@@ -144,11 +144,12 @@ impl ExactBounds {
     /// Both corners in doubles, ∓∞ where a bound is missing: outward, the box of doubles contains the
     /// exact one; inward, it lies inside, and a lower corner may exceed the upper.
     pub fn rounded(&self, rounding: Rounding) -> (Vec<f64>, Vec<f64>) {
-        let (down, up): (fn(&Rational) -> f64, fn(&Rational) -> f64) = match rounding {
-            Rounding::Outward => (Rational::lower, Rational::upper),
-            Rounding::Inward => (Rational::upper, Rational::lower),
-            Rounding::Nearest => (Rational::nearest, Rational::nearest),
+        let down = |bound: &Rational| match rounding {
+            Rounding::Outward => bound.lower(),
+            Rounding::Inward => bound.upper(),
+            Rounding::Nearest => bound.nearest(),
         };
+        let up = |bound: &Rational| -down(&-bound);
         let lower = self.lower.iter().map(|b| b.as_ref().map_or(f64::NEG_INFINITY, down));
         let upper = self.upper.iter().map(|b| b.as_ref().map_or(f64::INFINITY, up));
         (lower.collect(), upper.collect())

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use netinverse_base::{Error, Result};
 
 use crate::bounds::ExactBounds;
-use crate::half_space::Shared;
+use crate::half_space::{Rounding, Shared};
 use crate::normal_form::{Conjunction, MAX_ATOMS, NormalForm};
+use crate::target_set::{TargetSet, Union};
 use crate::{Rational, Variable};
 
 /// The disjuncts that ask the same of the inputs: `x ∈ bounds ∩ constraints`, and one of the pieces.
@@ -65,6 +66,12 @@ impl Case {
     pub fn constraints(&self) -> Vec<Shared> {
         let is_box = |h: &&Shared| !h.strict && h.form.terms().len() == 1;
         self.input_half_spaces().filter(|h| !is_box(h)).cloned().collect()
+    }
+
+    /// The outputs asked for, rows rounded as asked; refused where inputs and outputs are constrained
+    /// together.
+    pub fn target(&self, rounding: Rounding) -> Result<TargetSet> {
+        Ok(TargetSet::Union(Union::of(&self.pieces, rounding)?))
     }
 
     /// Whether a point satisfies the case, exactly; `None` where the point lacks a variable.

@@ -153,7 +153,9 @@ impl Formula {
         match self {
             Formula::Atom(half_space) => visit(half_space),
             Formula::And(parts) | Formula::Or(parts) => {
-                parts.iter().for_each(|part| part.for_each_atom(visit));
+                for part in parts {
+                    part.for_each_atom(visit);
+                }
             }
         }
     }

@@ -140,22 +140,35 @@ impl HalfSpace {
     /// The half-space up to a positive factor.
     pub(crate) fn side(&self) -> Side {
         let terms = self.form.terms();
-        let scale = terms.first().and_then(|(_, c)| c.reciprocal()).unwrap_or(Rational::ONE);
-        let is_lower = !scale.is_negative();
-        let direction = if scale == Rational::ONE {
-            terms.to_vec()
-        } else {
-            terms.iter().map(|(v, c)| (*v, c * &scale)).collect()
+        let (threshold, is_lower) = self.threshold();
+        let direction = match terms.first().and_then(|(_, c)| c.reciprocal()) {
+            Some(scale) if scale != Rational::ONE => terms.iter().map(|(v, c)| (*v, c * &scale)).collect(),
+            _ => terms.to_vec(),
         };
-        Side { direction, threshold: -(self.form.constant() * &scale), is_lower }
+        Side { direction, threshold, is_lower }
+    }
+
+    /// The threshold of the direction whose first coefficient is 1, and whether it bounds from below.
+    pub(crate) fn threshold(&self) -> (Rational, bool) {
+        let constant = self.form.constant();
+        match self.form.terms().first().map(|(_, c)| c) {
+            None => (-constant, true),
+            Some(c) if c.is_unit() => {
+                (if c.is_negative() { constant.clone() } else { -constant }, !c.is_negative())
+            }
+            Some(c) => {
+                let scale = c.reciprocal().unwrap_or(Rational::ONE);
+                (-(constant * &scale), !c.is_negative())
+            }
+        }
     }
 
     /// `v ≥ t` or `v ≤ t` for a half-space over one variable: the variable, t, and whether it is ≥.
     pub fn bound(&self) -> Option<(Variable, Rational, bool)> {
         match self.form.terms() {
             [(variable, _)] => {
-                let side = self.side();
-                Some((*variable, side.threshold, side.is_lower))
+                let (threshold, is_lower) = self.threshold();
+                Some((*variable, threshold, is_lower))
             }
             _ => None,
         }

@@ -60,7 +60,12 @@ impl Linear {
         let mut forms = forms.into_iter();
         let Some(mut first) = forms.next() else { return Ok(Self::constant_form(Rational::ZERO)) };
         for form in forms {
-            first.constant = checked(first.constant + form.constant)?;
+            // Most forms are a variable or a number: adding 0 exactly is a detour through a gcd.
+            first.constant = match (first.constant.is_zero(), form.constant.is_zero()) {
+                (_, true) => first.constant,
+                (true, false) => form.constant,
+                (false, false) => checked(first.constant + form.constant)?,
+            };
             first.terms.extend(form.terms);
         }
         Self::collect(first.terms, first.constant)

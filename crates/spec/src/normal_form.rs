@@ -6,6 +6,7 @@
 //! each other is dropped, so that a product of disjunctions stays small where its meaning is.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use netinverse_base::{Error, Result};
@@ -95,7 +96,7 @@ impl NormalForm {
         let (atoms, rest): (Vec<_>, Vec<_>) = parts.iter().partition(|p| matches!(p, Formula::Atom(_)));
         let ids = atoms.iter().filter_map(|p| expansion.atom_of(p)).collect::<Vec<_>>();
         let Some(mut common) = expansion.simplify(&ids) else {
-            return Ok(Self::assemble(&expansion, &[], Vec::new()));
+            return Ok(Self::assemble(&expansion, &[], &[]));
         };
         expansion.settle(&common);
         let mut disjuncts = expansion.product(vec![Box::default()], &rest)?;
@@ -109,18 +110,20 @@ impl NormalForm {
                 (common, disjuncts) = (merged, vec![Box::default()]);
             }
         }
-        Ok(Self::assemble(&expansion, &common, disjuncts))
+        Ok(Self::assemble(&expansion, &common, &disjuncts))
     }
 
-    fn assemble(expansion: &Expansion, common: &[u32], disjuncts: Vec<Box<[u32]>>) -> Self {
+    fn assemble(expansion: &Expansion, common: &[u32], disjuncts: &[Box<[u32]>]) -> Self {
         let conjunction = |ids: &[u32]| {
             let mut conjunction = Conjunction::default();
-            ids.iter().for_each(|&id| conjunction.push(&expansion.atoms[id as usize].half_space));
+            for &id in ids {
+                conjunction.push(&expansion.atoms[id as usize].half_space);
+            }
             conjunction
         };
         let mut numbers: HashMap<Vec<u32>, usize> = HashMap::new();
         let mut groups = Vec::with_capacity(disjuncts.len());
-        for own in &disjuncts {
+        for own in disjuncts {
             let over_inputs = |id: &&u32| expansion.atoms[**id as usize].over == Over::Inputs;
             let key: Vec<u32> = own.iter().filter(over_inputs).copied().collect();
             let next = numbers.len();
@@ -153,7 +156,9 @@ impl NormalForm {
     /// Disjunct `index` in full, what is common included.
     pub fn conjunction(&self, index: usize) -> Conjunction {
         let mut whole = self.common.clone();
-        self.disjuncts[index].iter().for_each(|half_space| whole.push(half_space));
+        for half_space in self.disjuncts[index].iter() {
+            whole.push(half_space);
+        }
         whole
     }
 
@@ -205,8 +210,12 @@ struct Interval {
 struct Expansion {
     limit: usize,
     atoms: Vec<Atom>,
+    /// The number of each direction, those of a single variable apart.
     slots: HashMap<Vec<(Variable, Rational)>, u32>,
-    known: HashMap<(u32, bool, bool, Rational), u32>,
+    single_slots: HashMap<Variable, u32>,
+    /// The first atom of each hash; a second one of the same hash is not looked for again, at worst a
+    /// half-space has two numbers.
+    known: HashMap<u64, u32>,
     /// What is common to all disjuncts, by slot.
     settled: Vec<Interval>,
     /// Scratch of the simplification under way, by slot.
@@ -224,26 +233,31 @@ impl Expansion {
 
     /// The number of a half-space; those that are the same set have the same number.
     fn intern(&mut self, half_space: &Shared) -> u32 {
-        let side = half_space.side();
-        let next = self.slots.len() as u32;
-        let slot = *self.slots.entry(side.direction).or_insert(next);
+        let next = self.current.len() as u32;
+        let (slot, (threshold, is_lower)) = if let [(variable, _)] = half_space.form.terms() {
+            (*self.single_slots.entry(*variable).or_insert(next), half_space.threshold())
+        } else {
+            let side = half_space.side();
+            (*self.slots.entry(side.direction).or_insert(next), (side.threshold, side.is_lower))
+        };
         if slot == next {
             self.settled.push(Interval::default());
             self.current.push(Interval::default());
         }
-        let key = (slot, side.is_lower, half_space.strict, side.threshold.clone());
+        let strict = half_space.strict;
+        let mut hasher = DefaultHasher::new();
+        (slot, is_lower, strict, &threshold).hash(&mut hasher);
         let number = self.atoms.len() as u32;
-        let known = *self.known.entry(key).or_insert(number);
-        if known == number {
-            self.atoms.push(Atom {
-                half_space: Arc::clone(half_space),
-                over: half_space.over(),
-                slot,
-                threshold: side.threshold,
-                is_lower: side.is_lower,
-            });
+        let known = *self.known.entry(hasher.finish()).or_insert(number);
+        if let Some(old) = self.atoms.get(known as usize)
+            && (old.slot, old.is_lower, old.half_space.strict) == (slot, is_lower, strict)
+            && old.threshold == threshold
+        {
+            return known;
         }
-        known
+        let over = half_space.over();
+        self.atoms.push(Atom { half_space: Arc::clone(half_space), over, slot, threshold, is_lower });
+        number
     }
 
     /// The disjuncts of a formula, simplified, in the order of the text, each once.

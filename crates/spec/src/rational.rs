@@ -9,7 +9,7 @@ use std::fmt;
 use std::ops::{Add, Mul, Neg, Sub};
 
 use dashu_int::ops::BitTest;
-use dashu_int::{IBig, UBig};
+use dashu_int::{IBig, Sign, UBig};
 use dashu_ratio::RBig;
 
 /// The largest decimal exponent and number of digits that a literal may have: far outside the
@@ -128,9 +128,9 @@ impl Rational {
         if low == high {
             return low;
         }
-        // Beyond the largest double, IEEE rounds to infinity only half a unit further on; every
-        // reader of f64 literals does the same.
-        let top = 2f64.powi(970);
+        // Beyond the largest double the next one would be 2^971 further on; IEEE rounds to infinity
+        // from half way there, as every reader of f64 literals does.
+        let top = 2f64.powi(971);
         let exact = |v: f64| match v {
             f64::INFINITY => Rational::from_f64(f64::MAX).map(|m| m + Rational::from_int_f64(top)),
             f64::NEG_INFINITY => Rational::from_f64(f64::MIN).map(|m| m - Rational::from_int_f64(top)),
@@ -139,9 +139,8 @@ impl Rational {
         let (Some(below), Some(above)) = (exact(low), exact(high)) else { return low };
         match (self - &below).cmp(&(&above - self)) {
             Ordering::Less => low,
-            Ordering::Greater => high,
             Ordering::Equal if low.to_bits() & 1 == 0 => low,
-            Ordering::Equal => high,
+            Ordering::Greater | Ordering::Equal => high,
         }
     }
 
@@ -152,7 +151,12 @@ impl Rational {
 
     /// Whether the number is below 0.
     pub fn is_negative(&self) -> bool {
-        *self < Self::ZERO
+        self.0.sign() == Sign::Negative && !self.0.is_zero()
+    }
+
+    /// Whether the number is 1 or −1.
+    pub(crate) fn is_unit(&self) -> bool {
+        self.0.denominator().is_one() && self.0.numerator().bit_len() == 1
     }
 
     /// The absolute value.

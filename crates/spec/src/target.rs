@@ -112,8 +112,8 @@ impl Target {
 
     /// The set of query `row` (a single row stands for all), for a target that [`Target::check`] passed.
     ///
-    /// For a specification it is the union over all cases, whatever they ask of the inputs: exact if
-    /// they all ask the same, else use [`Specification::cases`].
+    /// A specification must ask the same of the inputs in every case; where it does not, each of its
+    /// [`Specification::cases`] has a set of its own ([`crate::Case::target`]).
     pub fn set(&self, row: usize, context: &Context) -> Result<TargetSet> {
         let m = context.outputs;
         let rounding = context.rounding;
@@ -158,12 +158,15 @@ impl Target {
 
     fn formula_set(formula: &Formula, m: usize, rounding: Rounding) -> Result<TargetSet> {
         let form = NormalForm::of(formula)?;
-        let mut pieces = Vec::new();
+        if form.groups().iter().any(|&group| group > 0) {
+            return Err(Error::unsupported(
+                "different outputs are asked for in different regions of the inputs",
+            )
+            .hint("ask for one region at a time"));
+        }
+        let mut pieces = Vec::with_capacity(form.disjuncts().len());
         for index in 0..form.disjuncts().len() {
-            let piece = form.conjunction(index);
-            if !pieces.iter().rev().take(8).any(|old: &crate::Conjunction| old.outputs == piece.outputs) {
-                pieces.push(piece);
-            }
+            pieces.push(form.conjunction(index));
         }
         Ok(TargetSet::Union(Union::of(&pieces, rounding)?).simplified(m))
     }
@@ -197,14 +200,17 @@ fn class_half_spaces(
             // softmax_k ≥ p ⟺ Σ_{j≠k} exp(y_j − y_k) ≤ (1 − p)/p. If no term exceeds its share of the
             // right-hand side the sum does not either: a polyhedron inside, and all of it for m = 2.
             let share = ((m - 1) as f64 * p / (1.0 - p)).ln();
-            // The few roundings above move the logarithm by less than this, which errs on the safe side.
-            let safe = share + 8.0 * f64::EPSILON * (1.0 + share.abs());
-            let exactly_two = m == 2;
-            let mut half_spaces = against(&exact(safe)?);
-            if safe <= 0.0 {
-                half_spaces = against(&Rational::ZERO); // it must win as well
+            if share <= 0.0 {
+                return Ok((against(&Rational::ZERO), true)); // p ≤ 1/m: whoever wins has as much
             }
-            Ok((half_spaces, exactly_two))
+            // The few roundings above move the logarithm by less than this.
+            let error = 8.0 * f64::EPSILON * (1.0 + share.abs());
+            let margin = match context.rounding {
+                Rounding::Inward => share + error,
+                Rounding::Nearest => share,
+                Rounding::Outward => (share - error).max(0.0),
+            };
+            Ok((against(&exact(margin)?), m == 2))
         }
     }
 }

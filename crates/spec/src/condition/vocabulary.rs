@@ -90,11 +90,11 @@ impl Vocabulary {
 
     /// The variable that a name stands for.
     pub(super) fn find(&self, name: &str) -> Result<Variable> {
-        let sides: [(&Side, fn(u32) -> Variable); 2] =
-            [(&self.outputs, Variable::Output), (&self.inputs, Variable::Input)];
-        for (side, variable) in sides {
+        for (side, is_output) in [(&self.outputs, true), (&self.inputs, false)] {
             match side.index.get(name) {
-                Some(Some(index)) if side.count.is_some() => return Ok(variable(*index)),
+                Some(&Some(index)) if side.count.is_some() => {
+                    return Ok(if is_output { Variable::Output(index) } else { Variable::Input(index) });
+                }
                 Some(None) if side.count.is_some() => {
                     return Err(Error::input(format!("several variables are named `{name}`"))
                         .hint("name it by its index, for example `y0` or `x0`"));

@@ -16,14 +16,13 @@ use crate::{Formula, Linear, Rational, Relation};
 const MAX_DEPTH: usize = 4096;
 
 /// Reads the assertions of one file.
-pub(super) struct Assertions<'a> {
+pub(super) struct Assertions {
     /// What may be named.
     pub(super) symbols: HashMap<String, Symbol>,
     /// Whether tensors are indexed, `X[0,1]` (VNN-LIB 2.0).
     pub(super) indexed: bool,
     /// The network whose variables the assertions have named so far.
     pub(super) network: Option<usize>,
-    _text: std::marker::PhantomData<&'a str>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +68,8 @@ impl Operator {
 struct Frame<'a> {
     operator: Operator,
     symbol: &'a str,
+    /// Where its parenthesis and its symbol stand.
+    start: usize,
     offset: usize,
     /// The operands so far: formulas for and, or, not, =>; forms, with their offsets, for the rest.
     formulas: Vec<Formula>,
@@ -80,20 +81,20 @@ enum Value {
     Form(Linear),
 }
 
-impl<'a> Assertions<'a> {
+impl Assertions {
     pub(super) fn new(indexed: bool) -> Self {
-        Assertions { symbols: HashMap::new(), indexed, network: None, _text: std::marker::PhantomData }
+        Assertions { symbols: HashMap::new(), indexed, network: None }
     }
 
     /// Reads the formula of `(assert …`, up to but not including the closing parenthesis.
-    pub(super) fn read(&mut self, lexer: &mut Lexer<'a>) -> Result<Formula> {
-        let mut stack: Vec<Frame<'a>> = Vec::new();
+    pub(super) fn read(&mut self, lexer: &mut Lexer<'_>) -> Result<Formula> {
+        let mut stack: Vec<Frame<'_>> = Vec::new();
         let mut boolean_depth = 0;
         loop {
             let (token, offset) = lexer.next()?;
-            let value = match token {
+            let (value, offset) = match token {
                 Token::Open => {
-                    let frame = open(lexer)?;
+                    let frame = open(lexer, offset)?;
                     boolean_depth += usize::from(frame.operator.joins_formulas());
                     if stack.len() >= MAX_DEPTH || boolean_depth > Formula::MAX_DEPTH {
                         let error = Error::unsupported("the expression nests too deeply")
@@ -110,9 +111,10 @@ impl<'a> Assertions<'a> {
                         return Err(lexer.error(error, offset));
                     };
                     boolean_depth -= usize::from(frame.operator.joins_formulas());
-                    frame.reduce(lexer)?
+                    let start = frame.start;
+                    (frame.reduce(lexer)?, start)
                 }
-                Token::Symbol(symbol) => self.operand(symbol, offset, lexer)?,
+                Token::Symbol(symbol) => (self.operand(symbol, offset, lexer)?, offset),
                 other => {
                     let opened =
                         stack.last().map_or(String::new(), |frame| format!(" inside `({} …`", frame.symbol));
@@ -134,7 +136,7 @@ impl<'a> Assertions<'a> {
     }
 
     /// A number, a variable, `true` or `false`.
-    fn operand(&mut self, symbol: &str, offset: usize, lexer: &mut Lexer<'a>) -> Result<Value> {
+    fn operand(&mut self, symbol: &str, offset: usize, lexer: &mut Lexer<'_>) -> Result<Value> {
         let unsigned = symbol.strip_prefix(['+', '-']).unwrap_or(symbol);
         if unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
             let number = Rational::parse(symbol).ok().filter(Rational::is_in_range);
@@ -184,7 +186,7 @@ impl<'a> Assertions<'a> {
 }
 
 /// The operator after `(`.
-fn open<'a>(lexer: &mut Lexer<'a>) -> Result<Frame<'a>> {
+fn open<'a>(lexer: &mut Lexer<'a>, start: usize) -> Result<Frame<'a>> {
     let (token, offset) = lexer.next()?;
     let Token::Symbol(symbol) = token else {
         let error = Error::input(format!("an operator is expected after `(`, not {}", token.describe()));
@@ -201,7 +203,7 @@ fn open<'a>(lexer: &mut Lexer<'a>) -> Result<Frame<'a>> {
         let hint = "the operators are and, or, not, =>, <=, <, >=, >, =, ==, !=, +, -, *, / by a constant";
         return Err(lexer.error(error.hint(hint), offset));
     };
-    Ok(Frame { operator, symbol, offset, formulas: Vec::new(), forms: Vec::new() })
+    Ok(Frame { operator, symbol, start, offset, formulas: Vec::new(), forms: Vec::new() })
 }
 
 /// `[0,1]` if it is there.

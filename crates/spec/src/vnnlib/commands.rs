@@ -25,7 +25,7 @@ pub(super) struct Reader<'a> {
     version: Option<Version>,
     networks: Vec<NetworkDeclaration>,
     scalars: FlatScalars,
-    assertions: Assertions<'a>,
+    assertions: Assertions,
     parts: Vec<Formula>,
 }
 
