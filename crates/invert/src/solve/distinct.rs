@@ -5,7 +5,7 @@ use super::Norm;
 /// Picks up to `count` of the points, the first one first, then always the one farthest from those picked, as long as
 /// it is at least `separation` away from them. Returns the positions and the largest distance that was left out
 /// (the farthest-point radius: every point not picked is within it of a picked one).
-pub fn farthest_first(points: &[&[f64]], count: usize, separation: f64) -> (Vec<usize>, f64) {
+pub(super) fn farthest_first(points: &[&[f64]], count: usize, separation: f64) -> (Vec<usize>, f64) {
     if points.is_empty() || count == 0 {
         return (Vec::new(), 0.0);
     }

@@ -16,6 +16,7 @@ pub mod least_distance;
 mod nearest;
 mod norm;
 mod oracle;
+mod peel;
 mod solver;
 mod starts;
 
@@ -25,4 +26,5 @@ pub use lane::Domain;
 pub use least_distance::LeastDistance;
 pub use norm::Norm;
 pub use oracle::{Evaluations, Oracle, Seen};
+pub use peel::{Peeled, PeeledGoal, peel};
 pub use solver::{Found, Options, QueryResult, solve};
