@@ -216,16 +216,17 @@ impl<T: Real> Pass<'_, T> {
         wanted: &dyn Fn(usize) -> bool,
         mut gradients: Option<&mut Gradients<T>>,
     ) {
-        for &cell in self.plan.idle.iter().filter(|&&cell| wanted(cell)) {
-            let mut zeros = cotangents.take(cell);
-            zeros.fill(T::ZERO);
-            cotangents.put(cell, zeros);
-        }
         for step in self.plan.steps.iter().rev() {
             // In a pass for gradients, what depends on no constant ends the way back.
             if wanted(step.output) {
                 step.backward(self.parameters, values, cotangents, scratch, wanted, gradients.as_deref_mut());
             }
+        }
+        // Last, as these cells are alive at the end only.
+        for &cell in self.plan.idle.iter().filter(|&&cell| wanted(cell)) {
+            let mut zeros = cotangents.take(cell);
+            zeros.fill(T::ZERO);
+            cotangents.put(cell, zeros);
         }
     }
 }
