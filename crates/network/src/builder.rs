@@ -62,12 +62,49 @@ impl NetworkBuilder {
     /// where another value has that name.
     pub fn node(&mut self, name: impl Into<String>, op: Op, inputs: &[ValueId]) -> Result<ValueId> {
         let name = name.into();
-        let place = || Place::node(&name, op.name());
+        let op_name = op.name();
+        self.node_writing(&name, name.clone(), op, inputs).at(|| Place::node(&name, op_name))
+    }
+
+    /// The same with another name for the value, and errors that do not name the node: for the loader,
+    /// whose nodes are those of the file.
+    pub(crate) fn node_writing(
+        &mut self,
+        name: &str,
+        value: String,
+        op: Op,
+        inputs: &[ValueId],
+    ) -> Result<ValueId> {
         let shapes: Vec<_> = inputs.iter().map(|&id| self.shape(id)).collect();
-        let shape = op.output_shape(&shapes, &self.graph.params).at(place)?;
-        let output = self.value(name.clone(), shape);
-        self.graph.nodes.push(Node { name, op, inputs: inputs.to_vec(), output });
+        let shape = op.output_shape(&shapes, &self.graph.params)?;
+        let output = self.value(value, shape);
+        self.graph.nodes.push(Node { name: name.to_string(), op, inputs: inputs.to_vec(), output });
         Ok(output)
+    }
+
+    /// The nodes added so far.
+    pub(crate) fn nodes(&self) -> &[Node] {
+        &self.graph.nodes
+    }
+
+    /// The operator of node `index`; the caller keeps the shape that it writes.
+    pub(crate) fn op_mut(&mut self, index: usize) -> &mut Op {
+        &mut self.graph.nodes[index].op
+    }
+
+    /// The number of values added so far.
+    pub(crate) fn value_count(&self) -> usize {
+        self.graph.values.len()
+    }
+
+    /// The name of a value added before.
+    pub(crate) fn value_name(&self, id: ValueId) -> &str {
+        &self.graph.values[id.index()].name
+    }
+
+    /// The value of that name.
+    pub(crate) fn find(&self, name: &str) -> Option<ValueId> {
+        self.names.get(name).copied()
     }
 
     /// Renames the value that a node wrote, as the file names it; a name in use is left alone.
@@ -104,7 +141,10 @@ impl NetworkBuilder {
         }
         if let Some(empty) = outputs.iter().find(|&&id| self.shape(id).elements() == 0) {
             let value = &self.graph.values[empty.index()];
-            return Err(Error::input(format!("output `{}` of shape {} has no elements", value.name, value.shape)));
+            return Err(Error::input(format!(
+                "output `{}` of shape {} has no elements",
+                value.name, value.shape
+            )));
         }
         self.graph.outputs = outputs.to_vec();
         self.graph.prune();

@@ -2,7 +2,7 @@
 //!
 //! - [`Network`]: the graph; [`NetworkBuilder`] makes one and checks every shape.
 //! - [`Op`]: the operators, in six classes; [`Function`] is the table of element-wise functions.
-//! - `import`: from an ONNX model to a network (folding constants, dropping what is dead).
+//! - [`import`]: from an ONNX model to a network (folding constants, dropping what is dead).
 //! - `export`: from a network to an ONNX model.
 //! - `eval`: values, vector–Jacobian and Jacobian–vector products, Jacobians and the gradients of
 //!   parameters, in f32 and f64.
@@ -13,6 +13,7 @@ mod builder;
 mod eval;
 mod export;
 mod graph;
+pub mod import;
 mod op;
 mod param;
 mod shape;
@@ -20,9 +21,10 @@ mod shape;
 pub use builder::NetworkBuilder;
 pub use eval::{Evaluator, Gradients};
 pub use graph::{Network, Node, ParamId, Value, ValueId};
+pub use import::ImportOptions;
 pub use op::{
-    AveragePool, Bilinear, Conv, Dense, Domain, Extremum, Function, IndexMap, Layout, Linear, Monotonicity, Normalizer, Op, PadMode,
-    Reduce, Scale, WeightOrder, Window,
+    AveragePool, Bilinear, Conv, Dense, Domain, Extremum, Function, IndexMap, Layout, Linear, Monotonicity,
+    Normalizer, Op, PadMode, Reduce, Scale, WeightOrder, Window,
 };
 pub use param::Param;
 pub use shape::{MAX_ELEMENTS, Shape};

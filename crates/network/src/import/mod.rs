@@ -1,0 +1,66 @@
+//! From an ONNX model to a [`Network`].
+//!
+//! Shapes are those of **one sample**: a leading axis that is symbolic, unknown or 1 becomes 1, and the batch
+//! is an axis of ours outside, so that every operator keeps exactly the meaning that ONNX gives it. Sizes that
+//! are not declared, or that the weights contradict, follow from the weights that read them (`sizes`).
+//!
+//! While reading, a tensor is a constant or a value of the network (`lowering::Operand`). What depends on
+//! constants and shapes only is folded: integers exactly, floats as enclosures of the real number
+//! (`enclosure`), because proofs are about the graph as stored, in real arithmetic. What no output needs is
+//! not looked at. Operators are lowered in `ops`, one family a file; everything else is refused by operator,
+//! node and opset, with a hint (`refusal`).
+
+mod constant;
+mod enclosure;
+mod fold;
+mod lowering;
+mod node;
+mod ops;
+mod plan;
+mod read;
+mod refusal;
+mod sizes;
+mod support;
+
+use std::path::Path;
+
+use netinverse_base::{Place, Result, ResultExt};
+use netinverse_onnx::Model;
+
+pub use ops::{SUPPORTED_OPERATORS, SupportedOperator};
+pub use support::{NodeSupport, support};
+
+use crate::Network;
+
+/// What to read of a model.
+#[derive(Debug, Clone, Default)]
+pub struct ImportOptions {
+    /// The tensors that the network computes, by name, intermediate ones too; empty for all declared outputs.
+    pub outputs: Vec<String>,
+    /// Sizes of symbolic dimensions, by name.
+    pub dimensions: Vec<(String, usize)>,
+}
+
+/// The range of operator sets that are read, both ends included.
+pub const OPSETS: std::ops::RangeInclusive<i64> = plan::OLDEST_OPSET..=plan::NEWEST_OPSET;
+
+impl Network {
+    /// The network that a model describes.
+    ///
+    /// Errors name the node and what does not fit, or the operator that is not supported. What had to be
+    /// assumed is in [`Network::warnings`].
+    pub fn import(model: &Model, options: &ImportOptions) -> Result<Network> {
+        read::network(&plan::Plan::new(model, options)?)
+    }
+
+    /// The network of an ONNX file, with all its declared outputs.
+    pub fn read(path: impl AsRef<Path>) -> Result<Network> {
+        Self::read_with(path, &ImportOptions::default())
+    }
+
+    /// The network of an ONNX file.
+    pub fn read_with(path: impl AsRef<Path>, options: &ImportOptions) -> Result<Network> {
+        let model = Model::read(path.as_ref())?;
+        Self::import(&model, options).at(|| Place::file(path))
+    }
+}

@@ -1,0 +1,193 @@
+//! Sums, products, quotients and powers, with the broadcasting of NumPy.
+
+use netinverse_base::{Error, Result};
+
+use crate::import::constant::Constant;
+use crate::import::fold::{self, Arithmetic};
+use crate::import::lowering::{Lowering, Operand};
+use crate::import::node::Call;
+use crate::{Function, Linear, Op, Shape};
+
+pub(super) fn add(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>> {
+    call.at_most(2)?;
+    let (a, b) = (call.input(0)?, call.input(1)?);
+    if let Some(joined) = join_bias(lowering, call, a, b)? {
+        return Ok(vec![joined]);
+    }
+    Ok(vec![lowering.arithmetic(Arithmetic::Add, a, b)?])
+}
+
+/// Makes the constant the bias of the matrix product whose value only this addition reads.
+fn join_bias(lowering: &mut Lowering, call: &Call, a: &Operand, b: &Operand) -> Result<Option<Operand>> {
+    let (id, bias, index) = match (a, b) {
+        (Operand::Value(id), Operand::Constant(bias)) => (*id, bias, 0),
+        (Operand::Constant(bias), Operand::Value(id)) => (*id, bias, 1),
+        _ => return Ok(None),
+    };
+    let shape = lowering.builder.shape(id).clone();
+    if !bias.is_float() {
+        return Ok(None);
+    }
+    let Some(vector) = along_last_axis(lowering, bias, &shape)? else { return Ok(None) };
+    Ok(lowering.join_bias(id, &call.node.inputs[index], &vector)?.then_some(Operand::Value(id)))
+}
+
+/// The constant as one number for each element of the last axis of `shape`, if that is how it broadcasts.
+pub(super) fn along_last_axis(
+    lowering: &mut Lowering,
+    constant: &Constant,
+    shape: &Shape,
+) -> Result<Option<Constant>> {
+    let Some(&last) = shape.last() else { return Ok(None) };
+    let size = constant.shape.last().copied().unwrap_or(1);
+    let fits = constant.shape.rank() <= shape.rank() && constant.len() == size && (size == last || size == 1);
+    if !fits {
+        return Ok(None);
+    }
+    let flat = Operand::Constant(constant.reshaped(Shape::vector(size)));
+    match lowering.expand(&flat, &Shape::vector(last))? {
+        Operand::Constant(vector) => Ok(Some(vector)),
+        Operand::Value(_) => Ok(None),
+    }
+}
+
+pub(super) fn sub(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>> {
+    call.at_most(2)?;
+    Ok(vec![lowering.arithmetic(Arithmetic::Sub, call.input(0)?, call.input(1)?)?])
+}
+
+pub(super) fn mul(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>> {
+    call.at_most(2)?;
+    Ok(vec![lowering.arithmetic(Arithmetic::Mul, call.input(0)?, call.input(1)?)?])
+}
+
+pub(super) fn div(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>> {
+    call.at_most(2)?;
+    Ok(vec![lowering.arithmetic(Arithmetic::Div, call.input(0)?, call.input(1)?)?])
+}
+
+pub(super) fn neg(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>> {
+    call.at_most(1)?;
+    Ok(vec![lowering.negate(call.input(0)?)?])
+}
+
+pub(super) fn sum(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>> {
+    Ok(vec![total(lowering, call)?])
+}
+
+/// The sum of all inputs: one node where all are values of one shape.
+fn total(lowering: &mut Lowering, call: &Call) -> Result<Operand> {
+    let inputs = call.all_inputs()?;
+    let shape = lowering.shape(inputs[0]);
+    let mut ids = Vec::with_capacity(inputs.len());
+    for input in &inputs {
+        if let Operand::Value(id) = input
+            && lowering.shape(input) == shape
+        {
+            ids.push(*id);
+        }
+    }
+    if ids.len() == inputs.len() && ids.len() > 1 {
+        let op = Op::Linear(Linear::Combine { coefficients: vec![1.0; ids.len()] });
+        return Ok(Operand::Value(lowering.emit(op, &ids)?));
+    }
+    let mut result = inputs[0].clone();
+    for input in &inputs[1..] {
+        result = lowering.arithmetic(Arithmetic::Add, &result, input)?;
+    }
+    Ok(result)
+}
+
+pub(super) fn mean(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>> {
+    let total = total(lowering, call)?;
+    let count = Operand::Constant(Constant::scalar(call.inputs.len() as f64).named("count"));
+    Ok(vec![lowering.arithmetic(Arithmetic::Div, &total, &count)?])
+}
+
+pub(super) fn max(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>> {
+    extremum(lowering, call, true)
+}
+
+pub(super) fn min(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>> {
+    extremum(lowering, call, false)
+}
+
+/// The maximum or minimum of the inputs: a Clip where one is a constant number, else `a + max(b − a, 0)`.
+fn extremum(lowering: &mut Lowering, call: &Call, max: bool) -> Result<Vec<Operand>> {
+    let inputs = call.all_inputs()?;
+    let mut result = inputs[0].clone();
+    for input in &inputs[1..] {
+        let shape = lowering.broadcast(&result, input)?;
+        result = match (&result, *input) {
+            (Operand::Constant(a), Operand::Constant(b)) => {
+                lowering.room(&shape)?;
+                let name = lowering.output_name().to_string();
+                Operand::Constant(fold::extremum(max, a, b, shape, &name)?)
+            }
+            (x @ Operand::Value(_), Operand::Constant(limit))
+            | (Operand::Constant(limit), x @ Operand::Value(_))
+                if limit.len() == 1 =>
+            {
+                let (x, limit) = (lowering.expand(x, &shape)?, limit.one_number()?);
+                let function = if max {
+                    Function::Clip { low: limit, high: f64::INFINITY }
+                } else {
+                    Function::Clip { low: f64::NEG_INFINITY, high: limit }
+                };
+                if limit.is_infinite() {
+                    return Err(Error::input("the extremum of a value and an infinity"));
+                }
+                lowering.function(&x, function)?
+            }
+            (a, b) => {
+                // min(a, b) = a − max(a − b, 0)
+                let (first, second) = if max { (b, a) } else { (a, b) };
+                let difference = lowering.arithmetic(Arithmetic::Sub, first, second)?;
+                let excess = lowering.function(&difference, Function::Relu)?;
+                let operation = if max { Arithmetic::Add } else { Arithmetic::Sub };
+                lowering.arithmetic(operation, a, &excess)?
+            }
+        };
+    }
+    Ok(vec![result])
+}
+
+/// Powers: of constants any, of values the small integers that are products.
+pub(super) fn pow(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>> {
+    call.at_most(2)?;
+    let (base, exponent) = (call.input(0)?, call.input(1)?);
+    let shape = lowering.broadcast(base, exponent)?;
+    let Some(exponents) = call.constant(1, "the exponents of a Pow")? else {
+        return Err(Error::input("the exponent is missing"));
+    };
+    if let Operand::Constant(base) = base {
+        lowering.room(&shape)?;
+        let name = lowering.output_name().to_string();
+        return Ok(vec![Operand::Constant(fold::power(base, exponents, shape, &name)?)]);
+    }
+    let numbers: Vec<f64> = match exponents.as_ints() {
+        Ok(ints) => ints.iter().map(|&value| value as f64).collect(),
+        Err(_) => exponents.numbers()?.iter().map(|number| number.value).collect(),
+    };
+    let x = lowering.expand(base, &shape)?;
+    let same = numbers.first().filter(|first| numbers.iter().all(|number| number == *first)).copied();
+    let square = |lowering: &mut Lowering| lowering.arithmetic(Arithmetic::Mul, &x, &x);
+    let result = match same {
+        Some(1.0) => x,
+        Some(2.0) => square(lowering)?,
+        Some(3.0) => {
+            let square = square(lowering)?;
+            lowering.arithmetic(Arithmetic::Mul, &square, &x)?
+        }
+        Some(4.0) => {
+            let square = square(lowering)?;
+            lowering.arithmetic(Arithmetic::Mul, &square, &square)?
+        }
+        Some(-1.0) => lowering.function(&x, Function::Reciprocal)?,
+        _ => {
+            return Err(Error::unsupported("a power of a value other than -1, 1, 2, 3 and 4")
+                .hint("where x > 0, x^p can be written as Exp(p * Log(x))"));
+        }
+    };
+    Ok(vec![result])
+}

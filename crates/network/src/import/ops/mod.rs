@@ -1,0 +1,142 @@
+//! From ONNX operators to the network's, one family a file.
+
+mod activation;
+mod arithmetic;
+mod constants;
+mod convolution;
+mod matrix;
+mod normalization;
+mod pad;
+mod pick;
+mod reduction;
+mod reshape;
+
+use netinverse_base::Result;
+
+use super::lowering::{Lowering, Operand};
+use super::node::Call;
+
+/// Lowers one node: what it writes, one operand for each output that is supported.
+pub(super) type Lower = fn(&mut Lowering, &Call) -> Result<Vec<Operand>>;
+
+/// An ONNX operator that is read.
+#[derive(Debug, Clone, Copy)]
+pub struct SupportedOperator {
+    /// The operator's name.
+    pub name: &'static str,
+    /// The first version of the standard operator set that has it; all later forms are read too.
+    pub since: i64,
+    /// What is not supported of it; empty when all of it is.
+    pub note: &'static str,
+    pub(super) lower: Lower,
+}
+
+const fn op(name: &'static str, since: i64, lower: Lower, note: &'static str) -> SupportedOperator {
+    SupportedOperator { name, since, note, lower }
+}
+
+const CONSTANTS: &str = "of constants only";
+
+/// Every operator of the standard domain that is read, by name.
+pub const SUPPORTED_OPERATORS: &[SupportedOperator] = &[
+    op("Abs", 6, activation::abs, ""),
+    op("Add", 7, arithmetic::add, ""),
+    op("And", 7, constants::logic, CONSTANTS),
+    op("AveragePool", 7, convolution::average_pool, "1 or 2 spatial axes"),
+    op("BatchNormalization", 7, normalization::batch_normalization, "inference"),
+    op("Cast", 6, constants::cast, "of values: to float32 and float64"),
+    op("CastLike", 15, constants::cast_like, "of values: to float32 and float64"),
+    op("Ceil", 6, constants::round, CONSTANTS),
+    op("Clip", 6, activation::clip, "constant limits"),
+    op("Concat", 4, pick::concat, ""),
+    op("Constant", 1, constants::constant, "dense numbers"),
+    op("ConstantOfShape", 9, constants::constant_of_shape, ""),
+    op("Conv", 1, convolution::conv, "constant weights, 1 or 2 spatial axes"),
+    op("Div", 7, arithmetic::div, ""),
+    op("Dropout", 7, reshape::dropout, "inference"),
+    op("Elu", 6, activation::elu, ""),
+    op("Equal", 7, constants::compare, CONSTANTS),
+    op("Exp", 6, activation::exp, ""),
+    op("Expand", 8, reshape::expand, ""),
+    op("Flatten", 1, reshape::flatten, ""),
+    op("Floor", 6, constants::round, CONSTANTS),
+    op("Gather", 1, pick::gather, "constant indices"),
+    op("Gemm", 7, matrix::gemm, "one factor constant"),
+    op("GlobalAveragePool", 1, convolution::global_average_pool, ""),
+    op("Greater", 7, constants::compare, CONSTANTS),
+    op("GreaterOrEqual", 12, constants::compare, CONSTANTS),
+    op("HardSigmoid", 6, activation::hard_sigmoid, ""),
+    op("HardSwish", 14, activation::hard_swish, ""),
+    op("Identity", 1, reshape::identity, ""),
+    op("LeakyRelu", 6, activation::leaky_relu, ""),
+    op("Less", 7, constants::compare, CONSTANTS),
+    op("LessOrEqual", 12, constants::compare, CONSTANTS),
+    op("Log", 6, activation::log, ""),
+    op("MatMul", 1, matrix::matmul, "one factor constant, one matrix"),
+    op("Max", 8, arithmetic::max, ""),
+    op("MaxPool", 1, convolution::max_pool, "1 or 2 spatial axes, without indices"),
+    op("Mean", 8, arithmetic::mean, ""),
+    op("Min", 8, arithmetic::min, ""),
+    op("Mul", 7, arithmetic::mul, ""),
+    op("Neg", 6, arithmetic::neg, ""),
+    op("Not", 1, constants::not, CONSTANTS),
+    op("Or", 7, constants::logic, CONSTANTS),
+    op("PRelu", 7, activation::prelu, "constant slopes"),
+    op("Pad", 2, pad::pad, "modes constant, reflect, edge"),
+    op("Pow", 7, arithmetic::pow, "of values: exponents -1, 1, 2, 3, 4"),
+    op("Range", 11, constants::range, CONSTANTS),
+    op("Reciprocal", 6, activation::reciprocal, ""),
+    op("ReduceMax", 1, reduction::reduce_constant, CONSTANTS),
+    op("ReduceMean", 1, reduction::reduce, ""),
+    op("ReduceMin", 1, reduction::reduce_constant, CONSTANTS),
+    op("ReduceProd", 1, reduction::reduce_constant, CONSTANTS),
+    op("ReduceSum", 1, reduction::reduce, ""),
+    op("Relu", 6, activation::relu, ""),
+    op("Reshape", 5, reshape::reshape, "constant shapes"),
+    op("Shape", 1, constants::shape, ""),
+    op("Sigmoid", 6, activation::sigmoid, ""),
+    op("Size", 1, constants::size, ""),
+    op("Slice", 1, pick::slice, "constant limits"),
+    op("Softmax", 1, normalization::softmax, ""),
+    op("Softplus", 1, activation::softplus, ""),
+    op("Split", 2, pick::split, "constant sizes"),
+    op("Sqrt", 6, constants::sqrt, CONSTANTS),
+    op("Squeeze", 1, reshape::squeeze, ""),
+    op("Sub", 7, arithmetic::sub, ""),
+    op("Sum", 8, arithmetic::sum, ""),
+    op("Tanh", 6, activation::tanh, ""),
+    op("Tile", 6, reshape::tile, "constant repeats"),
+    op("Transpose", 1, reshape::transpose, ""),
+    op("Unsqueeze", 1, reshape::unsqueeze, ""),
+    op("Where", 9, constants::select, "constant conditions"),
+    op("Xor", 7, constants::logic, CONSTANTS),
+];
+
+/// The operator of that name.
+pub(super) fn find(name: &str) -> Option<&'static SupportedOperator> {
+    SUPPORTED_OPERATORS
+        .binary_search_by(|operator| operator.name.cmp(name))
+        .ok()
+        .map(|index| &SUPPORTED_OPERATORS[index])
+}
+
+/// An ONNX axis list as axes of that rank, ascending, each once.
+fn axes(shape: &crate::Shape, axes: &[i64]) -> Result<Vec<usize>> {
+    let mut own: Vec<usize> = axes.iter().map(|&axis| shape.axis(axis, 0)).collect::<Result<_>>()?;
+    own.sort_unstable();
+    if own.windows(2).any(|pair| pair[0] == pair[1]) {
+        return Err(netinverse_base::Error::input(format!("an axis is named twice in {axes:?}")));
+    }
+    Ok(own)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sorted_so_that_it_can_be_searched() {
+        assert!(SUPPORTED_OPERATORS.is_sorted_by(|a, b| a.name < b.name));
+        assert!(find("Gemm").is_some() && find("gemm").is_none());
+    }
+}

@@ -1,0 +1,178 @@
+//! Operators that keep every element: other shapes, other orders, repetition, identities.
+
+use netinverse_base::{Error, Result};
+
+use super::axes;
+use super::constants::shape_of_sizes;
+use crate::Shape;
+use crate::import::lowering::{Lowering, Operand};
+use crate::import::node::Call;
+
+/// Sizes where 0 keeps the input's (unless `allowzero`) and -1 is whatever fits.
+pub(super) fn reshape(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>> {
+    call.at_most(2)?;
+    let x = call.input(0)?;
+    let Some(target) = call.ints_at(1, "the sizes of a Reshape")? else {
+        return Err(Error::input("the sizes are missing"));
+    };
+    let keep_zeros = call.flag("allowzero")?;
+    let input = lowering.shape(x);
+    let mut sizes = Vec::with_capacity(target.len());
+    let mut free = None;
+    for (axis, &size) in target.iter().enumerate() {
+        sizes.push(match size {
+            -1 if free.is_none() => {
+                free = Some(axis);
+                1
+            }
+            0 if !keep_zeros => *input
+                .get(axis)
+                .ok_or_else(|| Error::input(format!("size {axis} of {target:?} is not in {input}")))?,
+            size => usize::try_from(size)
+                .map_err(|_| Error::input(format!("the sizes {target:?} are not a shape")))?,
+        });
+    }
+    let fixed = Shape::new(sizes.clone())?.elements();
+    let fits = |elements: usize| {
+        if free.is_some() { fixed > 0 && elements.is_multiple_of(fixed) } else { elements == fixed }
+    };
+    if !fits(input.elements()) {
+        if let Operand::Value(id) = x
+            && free.is_none()
+            && !target.contains(&0)
+        {
+            lowering.misfit(*id, None, fixed, true);
+        }
+        return Err(Error::input(format!("a value of shape {input} cannot take the sizes {target:?}")));
+    }
+    if let Some(axis) = free {
+        sizes[axis] = input.elements() / fixed;
+    }
+    Ok(vec![lowering.reshape(x, Shape::new(sizes)?)?])
+}
+
+/// Two axes: everything before `axis`, and the rest.
+pub(super) fn flatten(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>> {
+    call.at_most(1)?;
+    let x = call.input(0)?;
+    let shape = lowering.shape(x);
+    let axis = shape.axis(call.int("axis")?.unwrap_or(1), 1)?;
+    let product = |sizes: &[usize]| sizes.iter().product::<usize>();
+    let flat = Shape::new([product(&shape[..axis]), product(&shape[axis..])])?;
+    Ok(vec![lowering.reshape(x, flat)?])
+}
+
+/// The axes that a Squeeze or Unsqueeze names: an attribute before opset 13, an input since.
+fn named_axes(call: &Call) -> Result<Option<Vec<i64>>> {
+    if call.opset < 13 {
+        call.at_most(1)?;
+        Ok(call.ints("axes")?.map(<[i64]>::to_vec))
+    } else {
+        call.at_most(2)?;
+        call.ints_at(1, "the axes")
+    }
+}
+
+pub(super) fn squeeze(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>> {
+    let x = call.input(0)?;
+    let shape = lowering.shape(x);
+    let drop = match named_axes(call)? {
+        Some(named) => axes(&shape, &named)?,
+        None => (0..shape.rank()).filter(|&axis| shape[axis] == 1).collect(),
+    };
+    if let Some(&axis) = drop.iter().find(|&&axis| shape[axis] != 1) {
+        if let Operand::Value(id) = x {
+            lowering.misfit(*id, Some(axis), 1, true);
+        }
+        return Err(Error::input(format!("axis {axis} of {shape} has not size 1")));
+    }
+    let sizes: Vec<usize> =
+        (0..shape.rank()).filter(|axis| !drop.contains(axis)).map(|axis| shape[axis]).collect();
+    Ok(vec![lowering.reshape(x, Shape::new(sizes)?)?])
+}
+
+pub(super) fn unsqueeze(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>> {
+    let x = call.input(0)?;
+    let shape = lowering.shape(x);
+    let named = named_axes(call)?.ok_or_else(|| Error::input("the axes are missing"))?;
+    let rank = shape.rank() + named.len();
+    if rank > 64 {
+        return Err(Error::input(format!("a value of {rank} axes")));
+    }
+    // Axes are those of the result.
+    let new = axes(&Shape::new(vec![1; rank])?, &named)?;
+    let mut old = shape.iter();
+    let sizes: Vec<usize> = (0..rank)
+        .map(|axis| if new.contains(&axis) { 1 } else { old.next().copied().unwrap_or(1) })
+        .collect();
+    Ok(vec![lowering.reshape(x, Shape::new(sizes)?)?])
+}
+
+pub(super) fn transpose(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>> {
+    call.at_most(1)?;
+    let x = call.input(0)?;
+    let shape = lowering.shape(x);
+    let order = match call.ints("perm")? {
+        None => (0..shape.rank()).rev().collect(),
+        Some(order) => order.iter().map(|&axis| shape.axis(axis, 0)).collect::<Result<Vec<_>>>()?,
+    };
+    Ok(vec![lowering.transpose(x, order)?])
+}
+
+/// Repetition to the shape that input and target broadcast to.
+pub(super) fn expand(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>> {
+    call.at_most(2)?;
+    let x = call.input(0)?;
+    let Some(sizes) = call.ints_at(1, "the sizes of an Expand")? else {
+        return Err(Error::input("the sizes are missing"));
+    };
+    let (from, to) = (lowering.shape(x), shape_of_sizes(&sizes)?);
+    let Some(shape) = from.broadcast(&to) else {
+        return Err(Error::input(format!("a value of shape {from} does not expand to {to}")));
+    };
+    Ok(vec![lowering.expand(x, &Shape::new(shape.to_vec())?)?])
+}
+
+/// Repetition of the whole along axes: `[a, b]` is `[1, a, 1, b]`, expanded to `[r, a, s, b]`.
+pub(super) fn tile(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>> {
+    call.at_most(2)?;
+    let x = call.input(0)?;
+    let Some(repeats) = call.ints_at(1, "the repeats of a Tile")? else {
+        return Err(Error::input("the repeats are missing"));
+    };
+    let (shape, repeats) = (lowering.shape(x), shape_of_sizes(&repeats)?);
+    if repeats.rank() != shape.rank() {
+        return Err(Error::input(format!(
+            "{} repeats are given for a value of shape {shape}",
+            repeats.rank()
+        )));
+    }
+    let pairs = |pair: fn(usize, usize) -> [usize; 2]| -> Result<Shape> {
+        Shape::new(repeats.iter().zip(shape.iter()).flat_map(|(&r, &size)| pair(r, size)).collect::<Vec<_>>())
+    };
+    let result: Option<Vec<usize>> =
+        repeats.iter().zip(shape.iter()).map(|(&r, &size)| r.checked_mul(size)).collect();
+    let result = Shape::new(result.ok_or_else(|| Error::input("a Tile overflows"))?)?;
+    let split = lowering.reshape(x, pairs(|_, size| [1, size])?)?;
+    let wide = lowering.expand(&split, &pairs(|r, size| [r, size])?)?;
+    Ok(vec![lowering.reshape(&wide, result)?])
+}
+
+pub(super) fn identity(_: &mut Lowering, call: &Call) -> Result<Vec<Operand>> {
+    call.at_most(1)?;
+    Ok(vec![call.input(0)?.clone()])
+}
+
+/// The identity: dropout acts in training only.
+pub(super) fn dropout(_: &mut Lowering, call: &Call) -> Result<Vec<Operand>> {
+    call.at_most(3)?;
+    call.ignore("seed");
+    call.ignore("ratio");
+    if let Some(training) = call.constant(2, "the training flag of a Dropout")?
+        && training.as_bools()?.contains(&true)
+    {
+        return Err(Error::unsupported("Dropout in training mode")
+            .hint("export the model in inference mode: `model.eval()` before the export"));
+    }
+    Ok(vec![call.input(0)?.clone()])
+}
