@@ -21,7 +21,7 @@ impl Pattern {
         let length = own.elements();
         let long = |axis: &usize| *axis >= lead && own[*axis - lead] > 1;
         let axes = || (0..value.rank()).filter(long);
-        let (Some(first), Some(last)) = (axes().next(), axes().last()) else {
+        let (Some(first), Some(last)) = (axes().next(), axes().next_back()) else {
             return Pattern::Middle { length, inner: value.elements() };
         };
         // Between the first and the last long axis, short ones are harmless where the value is short too.
@@ -73,7 +73,9 @@ impl Pattern {
             Pattern::Middle { length, inner } => {
                 for (index, y) in y.chunks_exact_mut((*inner).max(1)).enumerate() {
                     let t = t[index % length];
-                    y.iter_mut().for_each(|y| *y += t);
+                    for y in y {
+                        *y += t;
+                    }
                 }
             }
             Pattern::Indexed { indices } => {

@@ -44,6 +44,13 @@ pub struct Evaluator<T: Real> {
     lanes: Mutex<Vec<Gradients<T>>>,
 }
 
+/// Writes the cotangents of some rows of values: `(first, y, dy)`, where the first of the rows of y and dy is
+/// row `first` of the batch.
+pub type Cotangent<'a, T> = dyn Fn(usize, &[T], &mut [T]) + Sync + 'a;
+
+/// Writes the derivatives of the losses of some rows of values, as a [`Cotangent`], and returns their sum.
+pub type Loss<'a, T> = dyn Fn(usize, &[T], &mut [T]) -> f64 + Sync + 'a;
+
 /// The most lanes that gradients are summed in; their number must not depend on the threads.
 const LANES: usize = 8;
 
@@ -80,7 +87,7 @@ impl<T: Real> Evaluator<T> {
     /// y ← f(x), row by row: x is B × n, y is B × m.
     pub fn forward(&self, x: &[T], y: &mut [T]) {
         let rows = self.rows(x);
-        self.check("y", y.len(), rows, self.output_size());
+        check("y", y.len(), rows, self.output_size());
         self.run(
             1,
             1,
@@ -95,9 +102,9 @@ impl<T: Real> Evaluator<T> {
     /// y ← f(x) and dx ← dyᵀ J(x), row by row: x and dx are B × n, y and dy are B × m.
     pub fn vjp(&self, x: &[T], dy: &[T], y: &mut [T], dx: &mut [T]) {
         let rows = self.rows(x);
-        self.check("dy", dy.len(), rows, self.output_size());
-        self.check("y", y.len(), rows, self.output_size());
-        self.check("dx", dx.len(), rows, self.input_size());
+        check("dy", dy.len(), rows, self.output_size());
+        check("y", y.len(), rows, self.output_size());
+        check("dx", dx.len(), rows, self.input_size());
         self.run(
             2,
             1,
@@ -111,18 +118,11 @@ impl<T: Real> Evaluator<T> {
 
     /// y ← f(x) and dx ← dyᵀ J(x), where dy is computed from y: one forward pass for both.
     ///
-    /// `cotangent(first, y, dy)` gets some rows of y, the first being row `first` of the batch, and writes
-    /// the same rows of dy.
-    pub fn vjp_with(
-        &self,
-        x: &[T],
-        cotangent: &(dyn Fn(usize, &[T], &mut [T]) + Sync),
-        y: &mut [T],
-        dx: &mut [T],
-    ) {
+    /// `cotangent` gets some rows of y and writes the same rows of dy.
+    pub fn vjp_with(&self, x: &[T], cotangent: &Cotangent<T>, y: &mut [T], dx: &mut [T]) {
         let rows = self.rows(x);
-        self.check("y", y.len(), rows, self.output_size());
-        self.check("dx", dx.len(), rows, self.input_size());
+        check("y", y.len(), rows, self.output_size());
+        check("dx", dx.len(), rows, self.input_size());
         self.run(
             2,
             1,
@@ -137,9 +137,9 @@ impl<T: Real> Evaluator<T> {
     /// y ← f(x) and dy ← J(x) dx, row by row: x and dx are B × n, y and dy are B × m.
     pub fn jvp(&self, x: &[T], dx: &[T], y: &mut [T], dy: &mut [T]) {
         let rows = self.rows(x);
-        self.check("dx", dx.len(), rows, self.input_size());
-        self.check("y", y.len(), rows, self.output_size());
-        self.check("dy", dy.len(), rows, self.output_size());
+        check("dx", dx.len(), rows, self.input_size());
+        check("y", y.len(), rows, self.output_size());
+        check("dy", dy.len(), rows, self.output_size());
         self.run(
             2,
             1,
@@ -157,8 +157,8 @@ impl<T: Real> Evaluator<T> {
     /// Reverse mode where m ≤ n, forward mode elsewhere; all directions go through each product together.
     pub fn jacobian(&self, x: &[T], y: &mut [T], jacobian: &mut [T]) {
         let (rows, n, m) = (self.rows(x), self.input_size(), self.output_size());
-        self.check("y", y.len(), rows, m);
-        self.check("jacobian", jacobian.len(), rows, m * n);
+        check("y", y.len(), rows, m);
+        check("jacobian", jacobian.len(), rows, m * n);
         let directions = n.min(m).min(DIRECTIONS);
         let batch = Rows { first: 0, count: rows, inputs: [x, &[]], outputs: [y, jacobian] };
         self.run(1 + n.min(m), directions, batch, &|tile, workspace| {
@@ -170,14 +170,8 @@ impl<T: Real> Evaluator<T> {
     /// The gradients of `Σ loss` over the batch with respect to all constants, which replace what
     /// `gradients` holds. Returns the sum of the losses.
     ///
-    /// `loss(first, y, dy)` gets some rows of y, the first being row `first` of the batch, writes their
-    /// derivatives to dy and returns the sum of their losses.
-    pub fn gradient(
-        &self,
-        x: &[T],
-        loss: &(dyn Fn(usize, &[T], &mut [T]) -> f64 + Sync),
-        gradients: &mut Gradients<T>,
-    ) -> f64 {
+    /// `loss` gets some rows of y, writes their derivatives to dy and returns the sum of their losses.
+    pub fn gradient(&self, x: &[T], loss: &Loss<T>, gradients: &mut Gradients<T>) -> f64 {
         let rows = self.rows(x);
         gradients.clear();
         if rows == 0 {
@@ -276,10 +270,6 @@ impl<T: Real> Evaluator<T> {
         x.len() / n
     }
 
-    fn check(&self, name: &str, length: usize, rows: usize, width: usize) {
-        assert!(length == rows * width, "{name} has {length} elements: {rows} rows of {width} are expected");
-    }
-
     /// Runs `work` tile by tile; `passes` counts the products with the network, of which `directions` go
     /// together.
     fn run(
@@ -305,6 +295,10 @@ impl<T: Real> Evaluator<T> {
         pool().push(workspace);
         result
     }
+}
+
+fn check(name: &str, length: usize, rows: usize, width: usize) {
+    assert!(length == rows * width, "{name} has {length} elements: {rows} rows of {width} are expected");
 }
 
 /// Calls `work` with every item, on threads where `parallel`.

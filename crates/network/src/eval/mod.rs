@@ -4,7 +4,7 @@
 //! - `plan`: a network made ready to run, once: steps over cells, each with what depends on shapes worked
 //!   out (index maps, patterns of broadcasting), and where the cells lie (`storage`).
 //! - `pass`: what happens to one tile: values, cotangents, tangents, Jacobians, gradients.
-//! - `step`: what one operator does in each pass; `linear` and `broadcast` have the affine maps. The inner
+//! - `step`: what one operator does in each pass; `linear`, `means` and `broadcast` have the affine maps. The inner
 //!   loops are the kernels of [`Real`](netinverse_linalg::Real).
 //! - [`Gradients`] and `parameters`: the constants in one precision, which training changes.
 //!
@@ -15,6 +15,7 @@ mod broadcast;
 mod evaluator;
 mod gradients;
 mod linear;
+mod means;
 mod parameters;
 mod pass;
 mod plan;
@@ -22,5 +23,5 @@ mod step;
 mod storage;
 mod tiles;
 
-pub use evaluator::Evaluator;
+pub use evaluator::{Cotangent, Evaluator, Loss};
 pub use gradients::Gradients;
