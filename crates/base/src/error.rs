@@ -1,4 +1,4 @@
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 /// The result of everything that can meet bad input.
@@ -178,10 +178,29 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut line = OneLine(f);
         for place in self.0.places.iter().rev() {
-            write!(f, "{place}: ")?;
+            write!(line, "{place}: ")?;
         }
-        f.write_str(&self.0.message)
+        line.write_str(&self.0.message)
+    }
+}
+
+/// Writes control characters escaped: names come from files, and may hold line ends or a terminal's commands.
+struct OneLine<'a, 'f>(&'a mut fmt::Formatter<'f>);
+
+impl fmt::Write for OneLine<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for part in text.split_inclusive(char::is_control) {
+            match part.char_indices().next_back() {
+                Some((start, last)) if last.is_control() => {
+                    self.0.write_str(&part[..start])?;
+                    write!(self.0, "{}", last.escape_default())?;
+                }
+                _ => self.0.write_str(part)?,
+            }
+        }
+        Ok(())
     }
 }
 
@@ -202,5 +221,16 @@ impl<T> ResultExt<T> for Result<T> {
 
     fn hint<H: Into<String>>(self, hint: impl FnOnce() -> H) -> Result<T> {
         self.map_err(|error| error.hint(hint()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_from_files_stay_on_the_line() {
+        let error = Error::input("reads `a\nb\u{1b}[2J`, ü").at(Place::node("\u{15}", "Gemm\r\n"));
+        assert_eq!(error.to_string(), "node `\\u{15}` (Gemm\\r\\n): reads `a\\nb\\u{1b}[2J`, ü");
     }
 }
