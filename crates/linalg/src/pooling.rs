@@ -3,10 +3,10 @@
 //! Windows that lie wholly inside the input are done a block of neighbours at a time, in fixed-size arrays that the
 //! compiler turns into vectors; the others one by one.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
 use crate::WindowShape;
-use crate::simd::Lane;
+use crate::simd::{Lane, dispatch};
 
 /// Written to `argmax` where a window lies wholly in the padding.
 const NOWHERE: u32 = u32::MAX;
@@ -23,11 +23,11 @@ pub(crate) fn forward<T: Lane>(window: &WindowShape, x: &[T], y: &mut [T], argma
     assert!(argmax.len() == y.len() && y.len().is_multiple_of(output), "planes of windows");
     assert!(x.len() >= y.len() / output * input, "x is too short");
     match window.strides[1] {
-        1 => Arch::new().dispatch(Planes::<T, 1> { window, x, y, argmax }),
-        2 => Arch::new().dispatch(Planes::<T, 2> { window, x, y, argmax }),
-        3 => Arch::new().dispatch(Planes::<T, 3> { window, x, y, argmax }),
+        1 => dispatch(Planes::<T, 1> { window, x, y, argmax }),
+        2 => dispatch(Planes::<T, 2> { window, x, y, argmax }),
+        3 => dispatch(Planes::<T, 3> { window, x, y, argmax }),
         // No blocks: each window by itself.
-        _ => Arch::new().dispatch(Planes::<T, 0> { window, x, y, argmax }),
+        _ => dispatch(Planes::<T, 0> { window, x, y, argmax }),
     }
 }
 
@@ -63,8 +63,9 @@ impl<T: Lane, const STRIDE: usize> WithSimd for Planes<'_, T, STRIDE> {
                             + (window.kernel[1] - 1) * window.dilations[1]
                             + BLOCK * STRIDE;
                         let x = self.x.get(plane * input + corner..plane * input + corner + reach);
-                        let y = self.y.get_mut(at..at + BLOCK).and_then(<[T]>::as_mut_array::<BLOCK>);
-                        let argmax = self.argmax.get_mut(at..at + BLOCK).and_then(<[u32]>::as_mut_array::<BLOCK>);
+                        let y = self.y.get_mut(at..at + BLOCK).and_then(<[T]>::first_chunk_mut::<BLOCK>);
+                        let argmax =
+                            self.argmax.get_mut(at..at + BLOCK).and_then(<[u32]>::first_chunk_mut::<BLOCK>);
                         if let (Some(x), Some(y), Some(argmax)) = (x, y, argmax) {
                             block::<T, STRIDE>(window, x, corner as u32, y, argmax);
                             column += BLOCK.min(whole[1].end - column);
@@ -92,6 +93,7 @@ fn whole_windows(window: &WindowShape, axis: usize) -> std::ops::Range<usize> {
 
 /// Whether `value` takes the place of `best`, which comes first.
 #[inline(always)]
+#[expect(clippy::eq_op, clippy::needless_bitwise_bool, reason = "NaN differs from itself; no branches")]
 fn wins<T: Lane>(value: T, best: T) -> bool {
     (value > best) | ((value != value) & (best == best))
 }

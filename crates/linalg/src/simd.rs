@@ -5,9 +5,26 @@
 //! set, or each operation would be a call.
 #![allow(unsafe_code, reason = "loads and stores of SIMD vectors take pointers")]
 
-use pulp::Simd;
+use std::sync::LazyLock;
+
+use pulp::{Arch, Simd, WithSimd};
 
 use crate::Real;
+
+/// Runs `op` as compiled for the best instruction set of this processor.
+///
+/// `NETINVERSE_SIMD`, read once, asks for a lesser one, to reproduce what another processor computes: `scalar`, or
+/// `avx2` where the processor has it. Products of large matrices do not heed it.
+#[inline]
+pub(crate) fn dispatch<Op: WithSimd>(op: Op) -> Op::Output {
+    static ARCH: LazyLock<Arch> = LazyLock::new(|| match std::env::var("NETINVERSE_SIMD").as_deref() {
+        Ok("scalar") => Arch::Scalar,
+        #[cfg(target_arch = "x86_64")]
+        Ok("avx2") => pulp::x86::V3::try_new().map_or(Arch::Scalar, Arch::V3),
+        _ => Arch::new(),
+    });
+    ARCH.dispatch(op)
+}
 
 /// A precision with its vectors: `T::V<S>` holds `T::lanes(s)` numbers, `T::M<S>` one truth value for each.
 pub(crate) trait Lane: Real + faer::traits::ComplexField {

@@ -1,21 +1,21 @@
 //! Softmax along an axis, and its derivative.
 #![allow(unsafe_code, reason = "vector loads and stores")]
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
 use crate::elementwise::{Series, exp_vector};
-use crate::simd::Lane;
+use crate::simd::{Lane, dispatch};
 
 /// y ← softmax of x along the middle axis of `[…, length, inner]`, shifted by the maximum so that nothing overflows.
 pub(crate) fn forward<T: Series>(x: &[T], y: &mut [T], length: usize, inner: usize) {
     assert!(x.len() == y.len(), "slices of different lengths");
-    Arch::new().dispatch(Groups { inputs: [x, x], output: y, length, inner, kernel: Forward });
+    dispatch(Groups { inputs: [x, x], output: y, length, inner, kernel: Forward });
 }
 
 /// dx ← y ⊙ (dy − ⟨y, dy⟩) along the middle axis of `[…, length, inner]`, given y = softmax(x).
 pub(crate) fn vjp<T: Series>(y: &[T], dy: &[T], dx: &mut [T], length: usize, inner: usize) {
     assert!(y.len() == dx.len() && dy.len() == dx.len(), "slices of different lengths");
-    Arch::new().dispatch(Groups { inputs: [y, dy], output: dx, length, inner, kernel: Vjp });
+    dispatch(Groups { inputs: [y, dy], output: dx, length, inner, kernel: Vjp });
 }
 
 struct Groups<'a, T, K> {
@@ -106,7 +106,7 @@ impl<T: Series> Kernel<T> for Forward {
         }
         let total = T::sum_lanes(s, sum);
         for y in y.iter_mut() {
-            *y = *y / total;
+            *y /= total;
         }
     }
 

@@ -1,5 +1,7 @@
 //! Convolution and pooling against the definition, the adjoint against the inner product that defines it.
 
+mod common;
+
 use netinverse_linalg::{ConvShape, Real, WindowShape};
 
 fn numbers<T: Real>(count: usize, step: f64) -> Vec<T> {
@@ -227,4 +229,9 @@ fn pooling_f32() {
 #[test]
 fn pooling_f64() {
     pooling::<f64>();
+}
+
+#[test]
+fn other_instruction_sets() {
+    common::on_other_instruction_sets("other_instruction_sets");
 }

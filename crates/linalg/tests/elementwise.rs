@@ -1,6 +1,8 @@
 //! Element-wise kernels against the standard library, in units in the last place, and their derivatives against
 //! difference quotients.
 
+mod common;
+
 use netinverse_linalg::Real;
 
 /// Distance in representable numbers; 0 for two NaNs.
@@ -330,4 +332,9 @@ fn softmax_f32() {
 #[test]
 fn softmax_f64() {
     softmax::<f64>(1e-14);
+}
+
+#[test]
+fn other_instruction_sets() {
+    common::on_other_instruction_sets("other_instruction_sets");
 }

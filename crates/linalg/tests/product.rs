@@ -1,5 +1,7 @@
 //! Products against three loops in f64, over the shapes and strides that choose each method.
 
+mod common;
+
 use netinverse_linalg::{Real, View, ViewMut};
 
 const SIZES: [usize; 12] = [0, 1, 2, 3, 5, 7, 16, 17, 33, 50, 97, 130];
@@ -77,4 +79,9 @@ fn product_f64() {
 fn short_operands_are_refused() {
     let a = View { data: &[1.0f64; 5], rows: 2, columns: 3, row_stride: 3, column_stride: 1 };
     f64::product(1.0, a, View::new(&[1.0; 6], 3, 2), 0.0, ViewMut::new(&mut [0.0; 4], 2, 2));
+}
+
+#[test]
+fn other_instruction_sets() {
+    common::on_other_instruction_sets("other_instruction_sets");
 }

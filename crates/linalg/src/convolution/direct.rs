@@ -4,10 +4,10 @@
 //! window is the same distance from its window's origin and any stride reads contiguous vectors.
 #![allow(unsafe_code, reason = "vector loads and stores")]
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
 use crate::WindowShape;
-use crate::simd::Lane;
+use crate::simd::{Lane, dispatch};
 
 /// Kernels of more taps in a plane than this go through the matrix product.
 const MAX_TAPS: usize = 128;
@@ -116,7 +116,7 @@ impl Direct {
         assert!(w.0.len() >= self.weights_len(), "w is too short");
         assert!(bias.is_none_or(|bias| bias.len() >= self.outputs), "the bias is too short");
         assert!(scratch.len() >= self.scratch_len(), "the scratch is too short");
-        Arch::new().dispatch(Run { shape: self, x, w, bias, y, samples, scratch });
+        dispatch(Run { shape: self, x, w, bias, y, samples, scratch });
     }
 
     /// The copy of a sample with its padding, by phases.

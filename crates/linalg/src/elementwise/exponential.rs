@@ -2,6 +2,7 @@
 //!
 //! eˣ: x = n log 2 + r with |r| ≤ ½ log 2, Taylor's polynomial in r. log x: x = m 2ⁿ, fdlibm's series in
 //! s = (m − 1) / (m + 1). The splitting of log 2 in two keeps both exact enough without fused operations.
+#![allow(clippy::excessive_precision, reason = "coefficients as published")]
 
 use pulp::Simd;
 

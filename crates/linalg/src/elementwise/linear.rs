@@ -1,10 +1,10 @@
 //! Sums, products and affine maps of slices, in place or not, with operands repeated over rows or channels.
 #![allow(unsafe_code, reason = "the loop takes pointers, so that outputs can be inputs")]
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
 use super::pointwise::{Pointwise, run};
-use crate::simd::Lane;
+use crate::simd::{Lane, dispatch};
 
 macro_rules! pointwise {
     ($(#[$doc:meta])* $name:ident, $K:literal, |$s:ident, $inputs:pat_param| $value:expr) => {
@@ -63,9 +63,9 @@ impl<T: Lane> Pointwise<T, 1> for Affine<T> {
     }
 }
 
-/// A loop over rows of `length` elements: where each operand begins, and how far it is from row to row.
+/// A loop over `count` rows of `length` elements: where each operand begins, and how far it is from row to row.
 struct Rows<T, R, const K: usize> {
-    rows: usize,
+    count: usize,
     length: usize,
     /// What is done in a row.
     operation: R,
@@ -78,7 +78,7 @@ impl<T: Lane, P: Pointwise<T, K>, R: Fn(usize) -> P, const K: usize> WithSimd fo
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, s: S) {
-        for row in 0..self.rows {
+        for row in 0..self.count {
             // SAFETY: whoever builds `Rows` checks that all rows of each operand lie inside its slice.
             unsafe {
                 let inputs = self.inputs.map(|(start, step)| start.add(row * step));
@@ -101,8 +101,8 @@ fn rows_of(total: usize, length: usize) -> usize {
 fn over_bias_rows<T: Lane, P: Pointwise<T, 2>>(operation: P, y: &mut [T], bias: &[T]) {
     let length = bias.len();
     let output = y.as_mut_ptr();
-    Arch::new().dispatch(Rows {
-        rows: rows_of(y.len(), length),
+    dispatch(Rows {
+        count: rows_of(y.len(), length),
         length,
         operation: |_| operation,
         inputs: [(output.cast_const(), length), (bias.as_ptr(), 0)],
@@ -124,8 +124,8 @@ pub(crate) fn bias_relu_rows<T: Lane>(y: &mut [T], bias: &[T]) {
 pub(crate) fn axpy<T: Lane>(alpha: T, x: &[T], y: &mut [T]) {
     assert!(x.len() == y.len(), "slices of different lengths");
     let output = y.as_mut_ptr();
-    Arch::new().dispatch(Rows {
-        rows: 1,
+    dispatch(Rows {
+        count: 1,
         length: y.len(),
         operation: |_| ScaleAdd(alpha),
         inputs: [(x.as_ptr(), 0), (output.cast_const(), 0)],
@@ -137,8 +137,8 @@ pub(crate) fn axpy<T: Lane>(alpha: T, x: &[T], y: &mut [T]) {
 pub(crate) fn multiply_add<T: Lane>(a: &[T], b: &[T], y: &mut [T]) {
     assert!(a.len() == y.len() && b.len() == y.len(), "slices of different lengths");
     let output = y.as_mut_ptr();
-    Arch::new().dispatch(Rows {
-        rows: 1,
+    dispatch(Rows {
+        count: 1,
         length: y.len(),
         operation: |_| Fused,
         inputs: [(a.as_ptr(), 0), (b.as_ptr(), 0), (output.cast_const(), 0)],
@@ -150,8 +150,8 @@ pub(crate) fn multiply_add<T: Lane>(a: &[T], b: &[T], y: &mut [T]) {
 pub(crate) fn scale_shift<T: Lane>(x: &[T], scale: &[T], shift: &[T], y: &mut [T]) {
     let length = scale.len();
     assert!(x.len() == y.len() && shift.len() == length, "slices of different lengths");
-    Arch::new().dispatch(Rows {
-        rows: rows_of(y.len(), length),
+    dispatch(Rows {
+        count: rows_of(y.len(), length),
         length,
         operation: |_| Fused,
         inputs: [(x.as_ptr(), length), (scale.as_ptr(), 0), (shift.as_ptr(), 0)],
@@ -165,8 +165,8 @@ pub(crate) fn scale_shift_channels<T: Lane>(x: &[T], scale: &[T], shift: &[T], i
     assert!(x.len() == y.len() && shift.len() == channels, "slices of different lengths");
     let planes = rows_of(y.len(), inner);
     assert!(planes == 0 || channels > 0 && planes.is_multiple_of(channels), "planes do not come in channels");
-    Arch::new().dispatch(Rows {
-        rows: planes,
+    dispatch(Rows {
+        count: planes,
         length: inner,
         operation: |row| Affine(scale[row % channels], shift[row % channels]),
         inputs: [(x.as_ptr(), inner)],

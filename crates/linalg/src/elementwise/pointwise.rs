@@ -1,9 +1,9 @@
 //! The loop over a slice, with whole vectors first and one masked vector at the end.
 #![allow(unsafe_code, reason = "vector loads and stores")]
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
-use crate::simd::Lane;
+use crate::simd::{Lane, dispatch};
 
 /// What becomes of the vectors of K inputs.
 pub(crate) trait Pointwise<T: Lane, const K: usize>: Copy {
@@ -52,7 +52,7 @@ pub(crate) fn vjp<T: Lane>(f: impl Function<T>, x: &[T], y: &[T], dy: &[T], dx: 
 /// The outputs from K slices of the same length.
 pub(crate) fn apply<T: Lane, const K: usize>(f: impl Pointwise<T, K>, inputs: [&[T]; K], output: &mut [T]) {
     assert!(inputs.iter().all(|input| input.len() == output.len()), "slices of different lengths");
-    Arch::new().dispatch(Slices { f, inputs, output });
+    dispatch(Slices { f, inputs, output });
 }
 
 struct Slices<'a, T, F, const K: usize> {

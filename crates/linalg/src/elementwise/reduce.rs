@@ -1,22 +1,22 @@
 //! Sums and inner products, associated in a way that depends on the length and the vectors' width only.
 #![allow(unsafe_code, reason = "vector loads")]
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
-use crate::simd::Lane;
+use crate::simd::{Lane, dispatch};
 
 /// Partial sums that hide the latency of an addition.
 const CHAINS: usize = 4;
 
 /// Σ x.
 pub(crate) fn total<T: Lane>(x: &[T]) -> T {
-    Arch::new().dispatch(Total(x))
+    dispatch(Total(x))
 }
 
 /// Σ a ⊙ b.
 pub(crate) fn dot<T: Lane>(a: &[T], b: &[T]) -> T {
     assert!(a.len() == b.len(), "slices of different lengths");
-    Arch::new().dispatch(Dot(a, b))
+    dispatch(Dot(a, b))
 }
 
 struct Total<'a, T>(&'a [T]);

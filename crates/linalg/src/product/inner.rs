@@ -4,16 +4,16 @@
 //! would cost more than the product.
 #![allow(unsafe_code, reason = "vector loads")]
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
-use crate::simd::Lane;
+use crate::simd::{Lane, dispatch};
 use crate::{View, ViewMut};
 
 /// C ← α A B + β C, where A has contiguous rows and B contiguous columns.
 ///
 /// The caller has checked the shapes, and that the strides stay inside the data.
 pub(super) fn product<T: Lane>(alpha: T, a: View<T>, b: View<T>, beta: T, c: ViewMut<T>) {
-    Arch::new().dispatch(InnerProducts { alpha, a, b, beta, c });
+    dispatch(InnerProducts { alpha, a, b, beta, c });
 }
 
 struct InnerProducts<'a, T> {

@@ -17,7 +17,7 @@ fn reach(rows: usize, columns: usize, row_stride: usize, column_stride: usize) -
 }
 
 /// C ← α A B + β C.
-pub(crate) fn product<T: Lane>(alpha: T, a: View<T>, b: View<T>, beta: T, c: ViewMut<T>) {
+pub(crate) fn product<T: Lane>(alpha: T, a: View<T>, b: View<T>, beta: T, mut c: ViewMut<T>) {
     assert!(a.rows == c.rows && a.columns == b.rows && b.columns == c.columns, "shapes of a product");
     assert!(reach(a.rows, a.columns, a.row_stride, a.column_stride) <= a.data.len(), "A is too short");
     assert!(reach(b.rows, b.columns, b.row_stride, b.column_stride) <= b.data.len(), "B is too short");
@@ -26,14 +26,14 @@ pub(crate) fn product<T: Lane>(alpha: T, a: View<T>, b: View<T>, beta: T, c: Vie
         return;
     }
     if a.columns == 0 {
-        return rescale(beta, c);
+        return rescale(beta, &mut c);
     }
     match method(&a, &b, &c) {
         Method::Inner => inner::product(alpha, a, b, beta, c),
         Method::Row => vector::product(alpha, b.transposed(), a.data, beta, c.data),
         Method::Column => vector::product(alpha, a, b.data, beta, c.data),
-        Method::Faer => by_faer(alpha, a, b, beta, c),
-        Method::Gemm => by_gemm(alpha, a, b, beta, c),
+        Method::Faer => by_faer(alpha, a, b, beta, &mut c),
+        Method::Gemm => by_gemm(alpha, a, b, beta, &mut c),
     }
 }
 
@@ -55,7 +55,7 @@ enum Method {
 /// on, and never for a few columns. Of the two, faer is ahead where sizes are small, gemm where they are large.
 fn method<T>(a: &View<T>, b: &View<T>, c: &ViewMut<T>) -> Method {
     let (m, n, k) = (c.rows, c.columns, a.columns);
-    if (a.column_stride == 1 || k == 1) && (b.row_stride == 1 || k == 1) {
+    if k == 1 || a.column_stride == 1 && b.row_stride == 1 {
         return match () {
             () if m <= 2 || n == 1 => Method::Inner,
             () if n <= 16 && k >= 32 => Method::Inner,
@@ -73,7 +73,7 @@ fn method<T>(a: &View<T>, b: &View<T>, c: &ViewMut<T>) -> Method {
 }
 
 /// C ← β C.
-fn rescale<T: Lane>(beta: T, c: ViewMut<T>) {
+fn rescale<T: Lane>(beta: T, c: &mut ViewMut<T>) {
     for row in c.data.chunks_mut(c.row_stride.max(c.columns)).take(c.rows) {
         for value in &mut row[..c.columns] {
             *value = if beta == T::ZERO { T::ZERO } else { beta * *value };
@@ -81,11 +81,11 @@ fn rescale<T: Lane>(beta: T, c: ViewMut<T>) {
     }
 }
 
-fn by_faer<T: Lane>(alpha: T, a: View<T>, b: View<T>, beta: T, c: ViewMut<T>) {
+fn by_faer<T: Lane>(alpha: T, a: View<T>, b: View<T>, beta: T, c: &mut ViewMut<T>) {
     let (rows, columns, row_stride) = (c.rows, c.columns, c.row_stride);
     let accumulate = if beta == T::ZERO { Accum::Replace } else { Accum::Add };
     if beta != T::ZERO && beta != T::ONE {
-        rescale(beta, ViewMut { data: &mut *c.data, rows, columns, row_stride });
+        rescale(beta, c);
     }
     // SAFETY: `product` checked that every element the strides reach lies in its slice; C is borrowed mutably.
     unsafe {
@@ -103,7 +103,7 @@ fn by_faer<T: Lane>(alpha: T, a: View<T>, b: View<T>, beta: T, c: ViewMut<T>) {
     }
 }
 
-fn by_gemm<T: Lane>(alpha: T, a: View<T>, b: View<T>, beta: T, c: ViewMut<T>) {
+fn by_gemm<T: Lane>(alpha: T, a: View<T>, b: View<T>, beta: T, c: &mut ViewMut<T>) {
     // SAFETY: `product` checked that every element the strides reach lies in its slice; C is borrowed mutably.
     unsafe {
         gemm::gemm(

@@ -1,17 +1,17 @@
 //! Matrix times vector, for a matrix with contiguous columns: a sum of multiples of them.
 #![allow(unsafe_code, reason = "vector loads and stores")]
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
 use crate::View;
-use crate::simd::Lane;
+use crate::simd::{Lane, dispatch};
 
 /// y ← α A x + β y for a matrix with contiguous columns.
 ///
 /// The caller has checked that A's strides stay inside its data.
 pub(super) fn product<T: Lane>(alpha: T, a: View<T>, x: &[T], beta: T, y: &mut [T]) {
     assert!(x.len() >= a.columns && y.len() >= a.rows, "vectors are too short");
-    Arch::new().dispatch(SumOfColumns(Task { alpha, a, x, beta, y }));
+    dispatch(SumOfColumns(Task { alpha, a, x, beta, y }));
 }
 
 struct Task<'a, T> {
