@@ -1,2 +1,80 @@
-//! Heavy checks.
-fn main() {}
+//! The checks too heavy for the test suite, one command each.
+//!
+//!     cargo run --release -p acceptance -- NAME [ARGS]
+//!
+//! Each prints its figures and PASS or FAIL; the exit status is 0 or 1 (2 for bad arguments). `README.md`
+//! says what each one shows.
+
+use std::alloc::System;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use cap::Cap;
+use clap::{Parser, Subcommand};
+use netinverse_base::Result;
+
+mod fuzz;
+mod networks;
+mod verdict;
+mod zoo;
+
+use verdict::Verdict;
+
+/// Counts the live bytes, and refuses what goes beyond the limit that a check sets.
+#[global_allocator]
+static MEMORY: Cap<System> = Cap::new(System, usize::MAX);
+
+#[derive(Parser)]
+#[command(
+    name = "acceptance",
+    about = "Heavy checks of netinverse: each prints its figures and PASS or FAIL"
+)]
+struct Arguments {
+    /// The folder of real networks and digits.
+    #[arg(long, global = true, env = "NETINVERSE_DATA", value_name = "DIR")]
+    data: Option<PathBuf>,
+    #[command(subcommand)]
+    check: Check,
+}
+
+#[derive(Subcommand)]
+enum Check {
+    /// Every network at hand: derivatives against finite differences, values against ONNX Runtime, before and after writing.
+    Networks(networks::Options),
+    /// Mutated files: an error or a value each time, no panic, no memory over 1 GiB.
+    Fuzz(fuzz::Options),
+    /// Every check, with its defaults.
+    All,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let data = arguments.data.as_deref();
+    let result = match arguments.check {
+        Check::Networks(options) => networks::run(&options, data),
+        Check::Fuzz(options) => fuzz::run(&options, data),
+        Check::All => all(data),
+    };
+    match result {
+        Ok(verdict) => {
+            println!("{verdict}");
+            if verdict == Verdict::Pass { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            for hint in error.hints() {
+                eprintln!("hint: {hint}");
+            }
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn all(data: Option<&std::path::Path>) -> Result<Verdict> {
+    let mut verdict = Verdict::Pass;
+    println!("== networks");
+    verdict = verdict.and(networks::run(&networks::Options::default(), data)?);
+    println!("== fuzz");
+    verdict = verdict.and(fuzz::run(&fuzz::Options::default(), data)?);
+    Ok(verdict)
+}
