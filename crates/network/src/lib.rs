@@ -19,7 +19,7 @@ mod param;
 mod shape;
 
 pub use builder::NetworkBuilder;
-pub use eval::{Evaluator, Gradients};
+pub use eval::{Cotangent, Evaluator, Gradients, Loss};
 pub use graph::{Network, Node, ParamId, Value, ValueId};
 pub use import::ImportOptions;
 pub use op::{
