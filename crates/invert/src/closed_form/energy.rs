@@ -125,7 +125,9 @@ pub fn mean(inputs: &Matrix) -> Vec<f64> {
         mean.iter_mut().zip(row).for_each(|(m, x)| *m += x);
     }
     let count = inputs.rows().max(1) as f64;
-    mean.iter_mut().for_each(|m| *m /= count);
+    for m in &mut mean {
+        *m /= count;
+    }
     mean
 }
 
@@ -149,7 +151,9 @@ fn second_moment(inputs: &Matrix, about: &[f64]) -> Matrix {
         }
     }
     let count = inputs.rows() as f64;
-    sum.data_mut().iter_mut().for_each(|s| *s /= count);
+    for s in sum.data_mut() {
+        *s /= count;
+    }
     sum
 }
 

@@ -137,14 +137,18 @@ impl Layer {
     /// σ(xW + b)
     pub fn forward(&self, x: &[f64]) -> Result<Vec<f64>> {
         let mut y = self.affine(x)?;
-        y.iter_mut().for_each(|v| *v = self.activation.apply(*v));
+        for v in &mut y {
+            *v = self.activation.apply(*v);
+        }
         Ok(y)
     }
 
     /// σ(xW + b) for every row.
     pub fn forward_rows(&self, x: &Matrix) -> Result<Matrix> {
         let mut y = self.affine_rows(x)?;
-        y.data_mut().iter_mut().for_each(|v| *v = self.activation.apply(*v));
+        for v in y.data_mut() {
+            *v = self.activation.apply(*v);
+        }
         Ok(y)
     }
 

@@ -92,7 +92,7 @@ pub fn restricted_inverse(layer: &Layer, inputs: &Matrix) -> Result<Restricted> 
     };
     let from_f64_outputs = through(Precision::F64)?;
     let from_f32_outputs = through(Precision::F32)?;
-    Ok(Restricted { from_logits, from_f64_outputs, from_f32_outputs, projected })
+    Ok(Restricted { projected, from_logits, from_f64_outputs, from_f32_outputs })
 }
 
 /// A bound on |x′ − x|₂ for x of norm `length` in R(W), recovered from its logits `z` (`None`) or from

@@ -149,18 +149,15 @@ impl<'a> Problem<'a> {
 
     /// λ from the caller, or that of the problem without bounds, t − rU (the first Newton step from 0).
     fn begin(&self, start: Option<&[f64]>, work: &mut Workspace) {
-        match start {
-            Some(multipliers) => {
-                let rotated = self.layer.decomposition().v.apply_left(multipliers);
-                for ((to, v), sigma) in work.lambda.iter_mut().zip(rotated).zip(&self.sigma) {
-                    *to = sigma * v;
-                }
+        if let Some(multipliers) = start {
+            let rotated = self.layer.decomposition().v.apply_left(multipliers);
+            for ((to, v), sigma) in work.lambda.iter_mut().zip(rotated).zip(&self.sigma) {
+                *to = sigma * v;
             }
-            None => {
-                self.kernel.reduce(&self.basis, &work.reference, &mut work.lambda);
-                for (to, t) in work.lambda.iter_mut().zip(&work.t) {
-                    *to = t - *to;
-                }
+        } else {
+            self.kernel.reduce(&self.basis, &work.reference, &mut work.lambda);
+            for (to, t) in work.lambda.iter_mut().zip(&work.t) {
+                *to = t - *to;
             }
         }
         self.kernel.combine(&self.basis, &work.lambda, Some(&work.reference), &mut work.v);

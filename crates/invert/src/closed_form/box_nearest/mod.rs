@@ -2,8 +2,7 @@
 //!
 //! In the orthonormal coordinates of the layer (W = U Σ Vᵀ) the constraint is xU = t. The minimiser is
 //! x(λ) = clip(r + Uλ) for a λ with x(λ)U = t, the stationary point of a convex, piecewise quadratic
-//! function of r ≤ m unknowns: damped semismooth Newton finds it ([`dual`](self)). Where that function
-//! is unbounded below there is no such input, and the direction in which it falls is the proof
+//! function of r ≤ m unknowns, which damped semismooth Newton finds. Where that function is unbounded below there is no such input, and the direction in which it falls is the proof
 //! ([`Certificate`]).
 //!
 //! A row costs about ten Newton steps of n·r²/2 operations, whatever the others cost; rows are solved in
@@ -44,7 +43,8 @@ impl InputBox {
             return Err(Error::input(message).hint("give one of each for every input"));
         }
         for (i, (&low, &high)) in lower.iter().zip(&upper).enumerate() {
-            if !(low <= high) || low == f64::INFINITY || high == f64::NEG_INFINITY {
+            let ordered = low <= high; // false for NaN
+            if !ordered || low == f64::INFINITY || high == f64::NEG_INFINITY {
                 return Err(Error::input(format!(
                     "input {i} has no value between the bounds {low} and {high}"
                 )));
@@ -161,7 +161,7 @@ impl<'a> BoxNearest<'a> {
                 format!("the box has {} inputs, the layer {}", input_box.lower.len(), layer.inputs());
             return Err(Error::input(message));
         }
-        if !(options.tolerance > 0.0) {
+        if options.tolerance.is_nan() || options.tolerance <= 0.0 {
             return Err(Error::input(format!("a tolerance of {} is never met", options.tolerance)));
         }
         Ok(BoxNearest { problem: Problem::new(layer, input_box), options })
