@@ -9,7 +9,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// The inverse of a neural network: at a point, as a set, as a network
 #[derive(Debug, Parser)]
 #[command(name = "netinverse", version, max_term_width = 100)]
-#[command(after_help = "Exit status: 0 answered as asked, 1 the answer is no, 2 bad input, 3 not settled within the limits.")]
+#[command(
+    after_help = "Exit status: 0 answered as asked, 1 the answer is no, 2 bad input, 3 not settled within the limits."
+)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) verb: Verb,
@@ -185,5 +187,6 @@ pub(crate) enum DataSet {
 
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "a number of seconds is expected".to_string())?;
-    Duration::try_from_secs_f64(seconds).map_err(|_| "a number of seconds, not negative, is expected".to_string())
+    Duration::try_from_secs_f64(seconds)
+        .map_err(|_| "a number of seconds, not negative, is expected".to_string())
 }

@@ -33,7 +33,7 @@ pub(crate) fn manual(page: &mut Vec<u8>) -> io::Result<()> {
     let command = Arguments::command();
     clap_mangen::Man::new(command.clone()).render(page)?;
     for verb in command.get_subcommands().filter(|verb| verb.get_name() != "help") {
-        let named = verb.clone().name(format!("netinverse-{}", verb.get_name()));
+        let named = verb.clone().display_name(format!("netinverse-{}", verb.get_name()));
         let part = clap_mangen::Man::new(named);
         part.render_synopsis_section(page)?;
         part.render_description_section(page)?;

@@ -5,7 +5,9 @@ use netinverse_train::{
     Activation, FitOptions, Loss, Mlp, Optimizer, Samples, Schedule, Targets, fit, measure,
 };
 
-use super::arguments::{HiddenActivation, LastActivation, MlpOptions, OptimizerName, TrainNetwork, TrainOptions};
+use super::arguments::{
+    HiddenActivation, LastActivation, MlpOptions, OptimizerName, TrainNetwork, TrainOptions,
+};
 use super::{Console, Outcome, data};
 
 pub(crate) fn run(options: &TrainOptions, console: &Console) -> Result<Outcome> {
@@ -36,14 +38,16 @@ fn mlp(options: &MlpOptions, console: &Console) -> Result<Outcome> {
         OptimizerName::Sgd => (Optimizer::Sgd { momentum: 0.9 }, 0.1),
     };
     let budget = super::budget(&options.limits)?;
-    let mut mlp = Mlp::new(&options.layers, hidden, output, budget.seed())
-        .at(|| Place::Option("--layers".into()))?;
+    let mut mlp =
+        Mlp::new(&options.layers, hidden, output, budget.seed()).at(|| Place::Option("--layers".into()))?;
     let digits = data::digits(options.data.as_deref(), &budget)?;
     let (inputs, outputs) = (mlp.sizes()[0], *mlp.sizes().last().expect("checked: two sizes"));
     if inputs != netinverse_data::digits::PIXELS || outputs != 10 {
-        return Err(Error::input(format!("digits have 784 pixels and 10 classes, the network {inputs} inputs and {outputs} outputs"))
-            .at(Place::Option("--layers".into()))
-            .hint("begin with 784 and end with 10, for example `--layers 784,256,10`"));
+        return Err(Error::input(format!(
+            "digits have 784 pixels and 10 classes, the network {inputs} inputs and {outputs} outputs"
+        ))
+        .at(Place::Option("--layers".into()))
+        .hint("begin with 784 and end with 10, for example `--layers 784,256,10`"));
     }
     let (x, x_test) = (digits.train.images(), digits.test.images());
     let train = Samples { x: &x, targets: Targets::Classes(digits.train.labels()) };

@@ -70,6 +70,21 @@ pub(super) fn judge(digits: &Digits, budget: &Budget, progress: &dyn Progress) -
     Ok((mlp.network()?, accuracy))
 }
 
+/// Refuses digits that lack a class: there would be nothing to show of it.
+pub(super) fn check(digits: &Digits) -> Result<()> {
+    for (name, set) in [("training", &digits.train), ("test", &digits.test)] {
+        for class in 0..CLASSES {
+            let count = set.labels().iter().filter(|&&label| usize::from(label) == class).count();
+            if count < 2 {
+                return Err(Error::input(format!("the {name} digits show the {class} {count} times")).hint(
+                    "the demo needs every digit at least twice among the training and the test digits",
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// One-hot rows of labels.
 pub(super) fn one_hot(labels: &[u8]) -> Vec<f32> {
     let mut rows = vec![0.0; labels.len() * CLASSES];
@@ -111,5 +126,8 @@ fn trained(mlp: &Mlp) -> Result<Trained> {
     let (inputs, outputs) = (mlp.sizes()[0], mlp.sizes()[1]);
     let weight = Matrix::new(inputs, outputs, weight.iter().map(|&w| f64::from(w)).collect())?;
     let bias = bias.iter().map(|&b| f64::from(b)).collect();
-    Ok(Trained { network: mlp.network()?, layer: Layer::new(weight, bias, closed_form::Activation::Sigmoid)? })
+    Ok(Trained {
+        network: mlp.network()?,
+        layer: Layer::new(weight, bias, closed_form::Activation::Sigmoid)?,
+    })
 }
