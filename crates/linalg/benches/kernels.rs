@@ -1,6 +1,6 @@
 //! Times of the kernels on one thread: the least of many short samples, in microseconds.
 //!
-//! `cargo bench -p netinverse-linalg [FILTER]`; `tools/peers.py` beside it times ONNX Runtime and PyTorch.
+//! `cargo bench -p netinverse-linalg [FILTER]`; `peers.py` beside it times ONNX Runtime and PyTorch.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -53,8 +53,11 @@ fn products<T: Real>(precision: &str) {
     }
 }
 
+/// A function over a slice, with its name.
+type Map<T> = (&'static str, fn(&[T], &mut [T]));
+
 fn maps<T: Real>(precision: &str) {
-    let kernels: [(&str, fn(&[T], &mut [T])); 8] = [
+    let kernels: [Map<T>; 8] = [
         ("relu", T::relu),
         ("exp", T::exp),
         ("log", T::log),
