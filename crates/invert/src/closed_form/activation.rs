@@ -151,7 +151,7 @@ impl Activation {
     ///
     /// Sigmoid: y = σ(z)(1 + δ) with |δ| ≤ u + 4u₆₄ (storage, then exp, sum and quotient in f64), and
     /// dz/dy = 1/(y(1 − y)), so that |dz| = |δ|/(1 − y) = |δ|(1 + eᶻ) to first order; the logarithms of
-    /// [`logit`] add at most 4u₆₄(1 + |z|). As long as the first-order term is below ½ the second-order
+    /// the logit add at most 4u₆₄(1 + |z|). As long as the first-order term is below ½ the second-order
     /// terms less than double it. Hence C u (1 + eᶻ) with C = 2 and the f64 terms beside it.
     /// tanh z = 2σ(2z) − 1 gives u/(1 − y²) with 1/(1 − y²) = cosh² z. The others lose only relative round-off.
     pub fn logit_error(self, z: f64, precision: Precision) -> f64 {

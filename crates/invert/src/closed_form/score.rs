@@ -4,7 +4,7 @@ use netinverse_linalg::{Matrix, dot};
 use rayon::prelude::*;
 
 /// Queries whose distances are computed together by one thread.
-const QUERIES: usize = 64;
+const QUERIES: usize = 256;
 /// Images they are compared with at a time.
 const IMAGES: usize = 2048;
 /// Candidates kept beyond those asked for: |x|² − 2xy + |y|² cancels, and near ties may swap.
