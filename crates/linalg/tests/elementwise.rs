@@ -132,9 +132,12 @@ fn f64_agrees_with_the_standard_library() {
     }
 }
 
+/// A kernel by name, and what it gives.
+type Table<'a, T> = &'a [(&'a str, fn(&[T], &mut [T]), &'a [(f64, f64)])];
+
 fn special_values<T: Real>() {
     let [inf, nan] = [f64::INFINITY, f64::NAN];
-    let table: &[(&str, fn(&[T], &mut [T]), &[(f64, f64)])] = &[
+    let table: Table<T> = &[
         ("exp", T::exp, &[(inf, inf), (-inf, 0.0), (nan, nan), (0.0, 1.0), (1e4, inf), (-1e4, 0.0)]),
         (
             "log",
@@ -176,12 +179,13 @@ fn special_values_f64() {
     special_values::<f64>();
 }
 
-type Derivative = fn(&[f64], &[f64], &[f64], &mut [f64]);
+/// A kernel by name, and its derivative's.
+type Pair<'a> = (&'a str, fn(&[f64], &mut [f64]), fn(&[f64], &[f64], &[f64], &mut [f64]));
 
 /// dx = dy f′(x), by central differences away from kinks.
 #[test]
 fn derivatives_are_difference_quotients() {
-    let cases: &[(&str, fn(&[f64], &mut [f64]), Derivative)] = &[
+    let cases: &[Pair] = &[
         ("relu", f64::relu, f64::relu_vjp),
         ("leaky", |x, y| f64::leaky_relu(0.1, x, y), |x, y, dy, dx| f64::leaky_relu_vjp(0.1, x, y, dy, dx)),
         ("elu", |x, y| <f64 as Real>::elu(0.7, x, y), |x, y, dy, dx| f64::elu_vjp(0.7, x, y, dy, dx)),
