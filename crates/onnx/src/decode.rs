@@ -177,8 +177,9 @@ where
     let mut narrowed = Vec::with_capacity(values.len());
     for (index, &value) in values.iter().enumerate() {
         narrowed.push(
-            convert(value)
-                .ok_or_else(|| Error::input(format!("element {index} is {value}, which is not a {to}")))?,
+            convert(value).ok_or_else(|| {
+                Error::input(format!("element {index} is {value}, which {to} does not hold"))
+            })?,
         );
     }
     Ok(narrowed)

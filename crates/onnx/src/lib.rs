@@ -4,8 +4,8 @@
 //! independent checker reads the same [`Model`] and nothing else of ours.
 //!
 //! [`Model::read`], [`Model::parse`] and [`read_source`] give a model that is consistent or an error that names
-//! the node or tensor; [`Model::write`] and [`Model::to_bytes`] are the way back. Memory stays within a small
-//! multiple of the files' lengths, whatever the files say.
+//! the node or tensor; [`Model::write`] and [`Model::to_bytes`] are the way back. Memory stays within a fixed
+//! multiple of the files' lengths, whatever the files say (`scan`).
 
 mod access;
 mod convert;

@@ -4,7 +4,8 @@
 //! spends its bytes on names and numbers: the structs that it decodes to take a few times its length.
 //! [`check`] adds up the sizes of the structs without building any, and refuses a file in which they exceed
 //! [`RATIO`] times its length plus [`ALLOWANCE`]; what remains (text, packed integers) takes at most eight
-//! times its length, and tensors' bytes are not copied.
+//! times its length, and tensors' bytes are not copied. (A vector may have reserved up to four times what it
+//! holds.) Real models are far below: a network of some layers needs less than the allowance.
 
 use std::mem::size_of;
 
