@@ -101,6 +101,11 @@ impl Network {
         &self.0.params[id.index()]
     }
 
+    /// The ids of the constants, in the order of [`Network::params`].
+    pub fn param_ids(&self) -> impl Iterator<Item = ParamId> + use<> {
+        (0..self.0.params.len() as u32).map(ParamId)
+    }
+
     /// The inputs; a point is their elements one after the other.
     pub fn inputs(&self) -> &[ValueId] {
         &self.0.inputs
@@ -143,8 +148,10 @@ impl Network {
             .iter()
             .map(|name| {
                 self.find_value(name).ok_or_else(|| {
-                    Error::input(format!("the network has no value named `{name}`"))
-                        .hint(format!("its outputs are {}; `netinverse inspect -v` lists every value", self.output_names()))
+                    Error::input(format!("the network has no value named `{name}`")).hint(format!(
+                        "its outputs are {}; `netinverse inspect -v` lists every value",
+                        self.output_names()
+                    ))
                 })
             })
             .collect::<Result<_>>()?;
