@@ -263,9 +263,9 @@ fn prior(summary: &Summary, plausible: &PlausibleImages) -> Section {
         .map(|p| {
             vec![
                 p.label.to_string(),
-                format!("{:.1}", p.digit_distance),
-                format!("{:.1}", p.naive_distance),
-                format!("{:.1}", p.plausible_distance),
+                format!("{:.2}", p.digit_distance),
+                format!("{:.2}", p.naive_distance),
+                format!("{:.2}", p.plausible_distance),
                 percent(p.judge[0]),
                 percent(p.judge[1]),
                 percent(p.judge[2]),
@@ -287,7 +287,8 @@ fn prior(summary: &Summary, plausible: &PlausibleImages) -> Section {
             &rows,
         )
         .text(&format!(
-            "Both judges are independent of the Gaussian and of f: the mean distance to the 5 nearest held-out digits, and the probability \
+            "Both judges are independent of the Gaussian and of f: the mean distance to the 5 nearest held-out digits, all \
+             scaled to length 1 (0 for the same picture, 1.41 for one without a common pixel), and the probability \
              that a network of its own (784-64-10, {} right) gives the class.",
             percent(summary.judge_accuracy)
         ))

@@ -54,11 +54,12 @@ pub(super) fn plausible(
         return Err(netinverse_base::Error::interrupted(format!("stopped while measuring: {reason:?}")));
     }
 
-    // Held out: every test digit but the ten that are shown.
+    // Held out: every test digit but the ten that are shown. All images are scaled to length 1 first: a faint image is
+    // near to every digit, and no more plausible for it.
     let others: Vec<usize> =
         (0..measured.images.rows()).filter(|row| !measured.chosen.contains(row)).collect();
-    let held_out = NearestImages::new(measured.images.select_rows(&others));
-    let distances = |rows: &[Vec<f64>]| held_out.mean_distance(&stack(rows)?, NEIGHBOURS);
+    let held_out = NearestImages::new(scaled(measured.images.select_rows(&others)));
+    let distances = |rows: &[Vec<f64>]| held_out.mean_distance(&scaled(stack(rows)?), NEIGHBOURS);
     let (of_digit, of_naive, of_plausible) =
         (distances(&images)?, distances(&naive)?, distances(&plausible)?);
     let judged =
@@ -86,6 +87,17 @@ fn of_class(set: &DigitSet, class: usize) -> Result<Matrix> {
         .flat_map(|i| set.image(i))
         .collect();
     Matrix::new(rows.len() / PIXELS, PIXELS, rows)
+}
+
+/// Every row scaled to length 1; rows of zeros stay.
+fn scaled(mut rows: Matrix) -> Matrix {
+    for i in 0..rows.rows() {
+        let length = netinverse_linalg::norm(rows.row(i));
+        if length > 0.0 {
+            rows.row_mut(i).iter_mut().for_each(|v| *v /= length);
+        }
+    }
+    rows
 }
 
 fn stack(rows: &[Vec<f64>]) -> Result<Matrix> {

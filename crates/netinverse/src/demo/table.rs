@@ -80,9 +80,9 @@ pub(super) fn table(summary: &Summary) -> String {
             ),
         ),
         (
-            "distance to real digits",
+            "distance to held-out digits, at length 1",
             format!(
-                "digit {:.1}, plausible inverse {:.1}, naive inverse {:.1}",
+                "digit {:.2}, plausible inverse {:.2}, naive inverse {:.2}",
                 mean(|p| p.digit_distance),
                 mean(|p| p.plausible_distance),
                 mean(|p| p.naive_distance)
