@@ -16,7 +16,8 @@ use crate::{Network, ParamId, ValueId};
 /// A batch of B points is a row-major B × n array. Rows are dealt to the threads of the current rayon pool
 /// in tiles that depend on the network and on B only, and each tile is computed serially: **the results are
 /// the same, bit for bit, whatever the number of threads.** A small batch runs on the calling thread.
-/// Buffers are kept from call to call; after the first calls of each kind nothing is allocated.
+/// Buffers are kept from call to call: after the first calls of each kind nothing is allocated, but for what
+/// large products pack their operands in.
 ///
 /// Arrays of lengths that do not fit the network are a mistake of the caller, and panic.
 ///
