@@ -154,10 +154,13 @@ impl NetworkBuilder {
     fn value(&mut self, name: String, shape: Shape) -> ValueId {
         let mut unique = name;
         if unique.is_empty() || self.names.contains_key(&unique) {
-            unique = (self.graph.values.len()..)
-                .map(|number| format!("{unique}#{number}"))
-                .find(|candidate| !self.names.contains_key(candidate))
-                .expect("there are more numbers than values");
+            let name = unique;
+            let mut number = self.graph.values.len();
+            unique = format!("{name}#{number}");
+            while self.names.contains_key(&unique) {
+                number += 1;
+                unique = format!("{name}#{number}");
+            }
         }
         let id = ValueId(self.graph.values.len() as u32);
         self.names.insert(unique.clone(), id);

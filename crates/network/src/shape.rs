@@ -17,7 +17,8 @@ impl Shape {
     /// A shape of these sizes; refuses more than [`MAX_ELEMENTS`] elements.
     pub fn new(sizes: impl Into<Vec<usize>>) -> Result<Self> {
         let shape = Shape(sizes.into());
-        let elements = shape.0.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
+        // As if no size were 0, so that the product of some of the sizes never overflows either.
+        let elements = shape.0.iter().try_fold(1usize, |product, &size| product.checked_mul(size.max(1)));
         match elements {
             Some(elements) if elements <= MAX_ELEMENTS => Ok(shape),
             _ => Err(Error::input(format!("shape {shape} has more than {MAX_ELEMENTS} elements"))),

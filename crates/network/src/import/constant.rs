@@ -8,6 +8,18 @@ use netinverse_onnx::{Tensor, TensorData};
 use super::enclosure::Enclosure;
 use crate::{IndexMap, Layout, Param, Shape};
 
+/// The most axes of a tensor; NumPy and PyTorch have 64.
+const MAX_RANK: usize = 64;
+
+/// Refuses tensors of more axes than anybody has.
+pub(super) fn check_rank(rank: usize) -> Result<()> {
+    if rank <= MAX_RANK {
+        Ok(())
+    } else {
+        Err(Error::input(format!("a tensor of {rank} axes, {MAX_RANK} are the most")))
+    }
+}
+
 /// A constant: an initialiser, or what was folded from initialisers.
 #[derive(Debug, Clone)]
 pub(super) struct Constant {
@@ -76,6 +88,7 @@ impl Constant {
                     .hint("export the part of the model that computes with numbers only"));
             }
         };
+        check_rank(tensor.dims.len()).map_err(|error| error.at(place()))?;
         let shape = Shape::new(tensor.dims.clone()).map_err(|error| error.at(place()))?;
         let constant = Constant { name: name.to_string(), shape, data };
         if constant.len() == constant.shape.elements() {
@@ -234,20 +247,20 @@ impl Constant {
     }
 
     /// The constant with its elements rearranged as a layout says; `output` is the shape written.
-    pub(super) fn laid_out(&self, layout: &Layout, output: Shape) -> Result<Self> {
+    pub(super) fn laid_out(&self, layout: &Layout, output: Shape) -> Self {
         let Some(map) = layout.index_map(&self.shape) else {
-            return Ok(self.reshaped(output));
+            return self.reshaped(output);
         };
-        Ok(Constant { name: self.name.clone(), shape: output, data: self.pick(&map)? })
+        Constant { name: self.name.clone(), shape: output, data: self.pick(&map) }
     }
 
-    fn pick(&self, map: &IndexMap) -> Result<Data> {
+    fn pick(&self, map: &IndexMap) -> Data {
         fn from<T: Copy>(values: &[T], map: &IndexMap, fill: T) -> Arc<[T]> {
             let element =
                 |&source: &u32| if source == IndexMap::FILL { fill } else { values[source as usize] };
             map.sources.iter().map(element).collect()
         }
-        Ok(match &self.data {
+        match &self.data {
             Data::Int(values) => Data::Int(from(values, map, map.fill as i64)),
             Data::Bool(values) => Data::Bool(from(values, map, map.fill != 0.0)),
             Data::F32(values) if f64::from(map.fill as f32) == map.fill => {
@@ -261,7 +274,7 @@ impl Constant {
                 values: from(values, map, map.fill),
                 radius: radius.as_ref().map(|radius| from(radius, map, 0.0)),
             },
-        })
+        }
     }
 
     /// Several constants of one type one after the other along an axis; `shape` is the shape written.

@@ -297,7 +297,8 @@ mod tests {
                 values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
             )
         };
-        let operations: [(Enclosure, &dyn Fn(f64, f64) -> f64); 8] = [
+        type Binary<'a> = &'a dyn Fn(f64, f64) -> f64;
+        let operations: [(Enclosure, Binary); 8] = [
             (x.add(y), &|a, b| a + b),
             (x.sub(y), &|a, b| a - b),
             (x.mul(y), &|a, b| a * b),

@@ -53,7 +53,7 @@ fn binary(
     integers: Integers,
     numbers: Numbers,
 ) -> Result<Constant> {
-    let (a, b) = (spread(a, &shape)?, spread(b, &shape)?);
+    let (a, b) = (spread(a, &shape), spread(b, &shape));
     if let (Data::Int(a), Data::Int(b)) = (&a.data, &b.data) {
         let values: Option<Vec<i64>> = a.iter().zip(b.iter()).map(|(&a, &b)| integers(a, b)).collect();
         return Ok(Constant::ints(name, shape, values.ok_or_else(|| overflow(name))?));
@@ -62,9 +62,9 @@ fn binary(
     Constant::floats(name, shape, &pairs.map(|(a, b)| numbers(a, b)).collect::<Vec<_>>())
 }
 
-fn spread(constant: &Constant, shape: &Shape) -> Result<Constant> {
+fn spread(constant: &Constant, shape: &Shape) -> Constant {
     if &constant.shape == shape {
-        return Ok(constant.clone());
+        return constant.clone();
     }
     constant.laid_out(&Layout::Expand { shape: shape.clone() }, shape.clone())
 }
@@ -128,7 +128,7 @@ pub(super) fn compare(
     shape: Shape,
     name: &str,
 ) -> Result<Constant> {
-    fn holds<T: PartialOrd>(comparison: Comparison, a: T, b: T) -> bool {
+    fn holds<T: PartialOrd + ?Sized>(comparison: Comparison, a: &T, b: &T) -> bool {
         match comparison {
             Comparison::Equal => a == b,
             Comparison::Less => a < b,
@@ -137,7 +137,7 @@ pub(super) fn compare(
             Comparison::GreaterOrEqual => a >= b,
         }
     }
-    let (a, b) = (spread(a, &shape)?, spread(b, &shape)?);
+    let (a, b) = (spread(a, &shape), spread(b, &shape));
     let values = match (&a.data, &b.data) {
         (Data::Int(a), Data::Int(b)) => {
             a.iter().zip(b.iter()).map(|(a, b)| holds(comparison, a, b)).collect()
@@ -153,7 +153,7 @@ pub(super) fn compare(
                 )
                 .at(Place::Tensor(name.to_string())));
             }
-            a.iter().zip(&b).map(|(a, b)| holds(comparison, a.value, b.value)).collect()
+            a.iter().zip(&b).map(|(a, b)| holds(comparison, &a.value, &b.value)).collect()
         }
     };
     Ok(Constant::bools(name, shape, values))
@@ -167,7 +167,7 @@ pub(super) fn logic(
     shape: Shape,
     name: &str,
 ) -> Result<Constant> {
-    let (a, b) = (spread(a, &shape)?, spread(b, &shape)?);
+    let (a, b) = (spread(a, &shape), spread(b, &shape));
     let values = a.as_bools()?.iter().zip(b.as_bools()?).map(|(&a, &b)| operation(a, b)).collect();
     Ok(Constant::bools(name, shape, values))
 }
@@ -183,7 +183,7 @@ pub(super) fn select(
     fn pick<T: Copy>(condition: &[bool], a: &[T], b: &[T]) -> Arc<[T]> {
         condition.iter().zip(a.iter().zip(b)).map(|(&first, (&a, &b))| if first { a } else { b }).collect()
     }
-    let (condition, a, b) = (spread(condition, &shape)?, spread(a, &shape)?, spread(b, &shape)?);
+    let (condition, a, b) = (spread(condition, &shape), spread(a, &shape), spread(b, &shape));
     let condition = condition.as_bools()?;
     let data = match (&a.data, &b.data) {
         (Data::Int(a), Data::Int(b)) => Data::Int(pick(condition, a, b)),
@@ -328,11 +328,6 @@ pub(super) fn matrix_product(a: &Constant, b: &Constant, name: &str) -> Result<C
     };
     if k != rows {
         return Err(Error::input(format!("matrices of shapes {} and {} have no product", a.shape, b.shape)));
-    }
-    // No more work than reading a large model takes.
-    if m.saturating_mul(k).saturating_mul(n) > 1 << 28 {
-        return Err(Error::unsupported("a product of constant matrices of this size")
-            .hint("fold constants before: `onnxsim MODEL OUT`, or onnxruntime's basic optimisations"));
     }
     let shape = Shape::new([m, n])?;
     if let (Data::Int(_), Data::Int(_)) = (&a.data, &b.data) {

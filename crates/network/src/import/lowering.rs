@@ -19,8 +19,8 @@ use crate::{
 const MAX_VALUE_ELEMENTS: usize = 1 << 28;
 /// The constants that folding may compute, in elements: this many, and [`FOLDED_PER_STORED`] for each one
 /// that the file holds.
-const MAX_FOLDED: usize = 1 << 24;
-const FOLDED_PER_STORED: usize = 16;
+const MAX_FOLDED: usize = 1 << 22;
+const FOLDED_PER_STORED: usize = 8;
 
 /// What a tensor of the model is while lowering: known now, or computed by the network.
 #[derive(Debug, Clone)]
@@ -36,8 +36,8 @@ pub(super) struct Mismatch {
     /// The axis, or `None` for the number of elements.
     pub(super) axis: Option<usize>,
     pub(super) wanted: usize,
-    /// Whether a constant of the file asks for it (else another value does).
-    pub(super) by_constant: bool,
+    /// Whether weights ask for it (else another value, or a size written in the graph).
+    pub(super) by_weights: bool,
 }
 
 /// The state of reading one graph.
@@ -112,21 +112,26 @@ impl Lowering {
 
     /// Takes room for a constant of that shape; call before computing one.
     pub(super) fn room(&mut self, shape: &Shape) -> Result<()> {
-        match self.room_for_constants.checked_sub(shape.elements()) {
+        self.room_for(shape.elements())
+    }
+
+    /// Takes room for so many elements, or for work that takes as long as computing so many.
+    pub(super) fn room_for(&mut self, elements: usize) -> Result<()> {
+        match self.room_for_constants.checked_sub(elements) {
             Some(left) => {
                 self.room_for_constants = left;
                 Ok(())
             }
             None => {
-                Err(Error::input(format!("folding a constant of shape {shape} would take too much memory"))
-                    .hint("the constants that the graph computes are far larger than its weights"))
+                Err(Error::input("the constants that the graph computes are far larger than its weights")
+                    .hint("if this is meant, fold them before: `onnxsim MODEL OUT`"))
             }
         }
     }
 
     /// Notes that `value` does not fit, for [`super::sizes`]; the caller returns the error.
-    pub(super) fn misfit(&mut self, value: ValueId, axis: Option<usize>, wanted: usize, by_constant: bool) {
-        self.mismatch.get_or_insert(Mismatch { value, axis, wanted, by_constant });
+    pub(super) fn misfit(&mut self, value: ValueId, axis: Option<usize>, wanted: usize, by_weights: bool) {
+        self.mismatch.get_or_insert(Mismatch { value, axis, wanted, by_weights });
     }
 
     pub(super) fn emit(&mut self, op: Op, inputs: &[ValueId]) -> Result<ValueId> {
@@ -201,7 +206,7 @@ impl Lowering {
                 let shape = op.output_shape(&[&constant.shape], &[])?;
                 self.room(&shape)?;
                 let Op::Layout(layout) = op else { unreachable!("made above") };
-                Ok(Operand::Constant(constant.laid_out(&layout, shape)?))
+                Ok(Operand::Constant(constant.laid_out(&layout, shape)))
             }
         }
     }
@@ -347,13 +352,13 @@ impl Lowering {
             let (l, r) = (left[left.rank() - back], right[right.rank() - back]);
             match (a, b) {
                 (Operand::Value(id), Operand::Constant(_)) => {
-                    self.misfit(*id, Some(left.rank() - back), r, true)
+                    self.misfit(*id, Some(left.rank() - back), r, true);
                 }
                 (Operand::Constant(_), Operand::Value(id)) => {
-                    self.misfit(*id, Some(right.rank() - back), l, true)
+                    self.misfit(*id, Some(right.rank() - back), l, true);
                 }
                 (Operand::Value(id), Operand::Value(_)) => {
-                    self.misfit(*id, Some(left.rank() - back), r, false)
+                    self.misfit(*id, Some(left.rank() - back), r, false);
                 }
                 (Operand::Constant(_), Operand::Constant(_)) => {}
             }

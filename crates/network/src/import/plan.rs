@@ -79,12 +79,9 @@ impl<'m> Plan<'m> {
         })
     }
 
-    /// The number of elements of all initialisers.
+    /// The number of elements that the initialisers hold.
     pub(super) fn stored_elements(&self) -> usize {
-        self.initializers
-            .values()
-            .map(|tensor| tensor.dims.iter().product::<usize>())
-            .fold(0, usize::saturating_add)
+        self.initializers.values().map(|tensor| tensor.len()).fold(0, usize::saturating_add)
     }
 }
 
@@ -140,9 +137,9 @@ fn outputs(
         if !known {
             let error = Error::input(format!("the model has no tensor named `{name}`"));
             let near =
-                writers.keys().min_by_key(|key| distance(key, name)).filter(|key| distance(key, name) <= 3);
+                writers.keys().map(|key| (distance(key, name), *key)).min().filter(|(far, _)| *far <= 3);
             let error = match near {
-                Some(near) => error.hint(format!("did you mean `{near}`?")),
+                Some((_, near)) => error.hint(format!("did you mean `{near}`?")),
                 None => error,
             };
             let listed: Vec<String> = declared.iter().take(8).map(|name| format!("`{name}`")).collect();

@@ -141,10 +141,9 @@ pub(super) fn refusals(plan: &Plan) -> Refusals {
             }
             found.push(outcome.err());
         }
-        let correction =
-            lowering.mismatch.and_then(|mismatch| sizes::correction(&lowering, mismatch, &known));
-        if lowering.inputs.len() == known.len()
-            && let Some(correction) = correction
+        let complete = lowering.inputs.len() == known.len();
+        let mismatch = lowering.mismatch.filter(|_| complete);
+        if let Some(correction) = mismatch.and_then(|mismatch| sizes::correction(&lowering, mismatch, &known))
         {
             let mut corrected = known;
             correction.apply(&mut corrected);
@@ -155,7 +154,7 @@ pub(super) fn refusals(plan: &Plan) -> Refusals {
             continue;
         }
         let mut settled: Vec<InputSizes> = inputs.iter().flatten().cloned().collect();
-        if lowering.inputs.len() == settled.len() && sizes::settle_batches(&mut settled) {
+        if complete && sizes::settle_batches(&mut settled) {
             let mut settled = settled.into_iter();
             for input in inputs.iter_mut().filter(|input| input.is_some()) {
                 *input = settled.next();

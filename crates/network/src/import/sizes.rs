@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
-use netinverse_base::{Error, Place, Result};
+use netinverse_base::{Error, Place, Result, ResultExt};
 use netinverse_onnx::{Dimension, ElementType, ValueInfo};
 
+use super::constant::check_rank;
 use super::lowering::{Lowering, Mismatch};
 use super::plan::Plan;
 use crate::{Layout, Linear, NetworkBuilder, Op, Shape, ValueId};
@@ -68,6 +69,7 @@ fn declared_one(
                 .hint("declare it: `onnx.tools.update_model_dims`, or export again with an example input")
         })?,
     };
+    check_rank(dims.len()).at(place)?;
     let mut sizes = Vec::with_capacity(dims.len());
     let mut origins = Vec::with_capacity(dims.len());
     for (axis, dim) in dims.iter().enumerate() {
@@ -135,10 +137,10 @@ fn infer_rank(plan: &Plan, name: &str) -> Option<Vec<Dimension>> {
 
 impl Correction {
     /// Whether nothing has settled this size yet, so that it may change.
-    fn is_open(self, inputs: &[InputSizes], by_constant: bool) -> bool {
+    fn is_open(self, inputs: &[InputSizes], by_weights: bool) -> bool {
         match inputs[self.input].origins[self.axis] {
             Origin::Unknown(_) => true,
-            Origin::Declared => by_constant,
+            Origin::Declared => by_weights,
             Origin::Settled => false,
         }
     }
@@ -174,19 +176,18 @@ pub(super) fn correction(
         position.get(&id).is_some_and(|&index| matches!(inputs[index].origins[axis], Origin::Unknown(_)))
     };
     let (mut value, mut wanted) = (mismatch.value, mismatch.wanted);
-    let mut axis = match mismatch.axis {
-        Some(axis) => axis,
-        None => {
-            let all: Vec<usize> = (0..builder.shape(value).rank()).collect();
-            let (axis, size) = factor(builder.shape(value), &all, wanted, &|axis| open(value, axis))?;
-            wanted = size;
-            axis
-        }
+    let mut axis = if let Some(axis) = mismatch.axis {
+        axis
+    } else {
+        let all: Vec<usize> = (0..builder.shape(value).rank()).collect();
+        let (axis, size) = factor(builder.shape(value), &all, wanted, &|axis| open(value, axis))?;
+        wanted = size;
+        axis
     };
     loop {
         if let Some(&input) = position.get(&value) {
             let own = Correction { input, axis, size: wanted };
-            return (own.is_open(inputs, mismatch.by_constant) && wanted > 0).then_some(own);
+            return (own.is_open(inputs, mismatch.by_weights) && wanted > 0).then_some(own);
         }
         let node = &builder.nodes()[*writers.get(&value)?];
         let source = *node.inputs.first()?;

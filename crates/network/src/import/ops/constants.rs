@@ -1,9 +1,10 @@
 //! Constants, shapes, casts, and the arithmetic on them that is folded away.
 
-use netinverse_base::{Error, Result};
+use netinverse_base::{Error, Result, ResultExt};
 use netinverse_onnx::{ElementType, Tensor, TensorData};
 
-use crate::import::constant::{Constant, Data};
+use crate::import::constant::{Constant, Data, check_rank};
+use crate::import::enclosure::Enclosure;
 use crate::import::fold::{self, Arithmetic, Comparison};
 use crate::import::lowering::{Lowering, Operand};
 use crate::import::node::Call;
@@ -75,6 +76,7 @@ pub(super) fn constant_of_shape(lowering: &mut Lowering, call: &Call) -> Result<
 
 /// A shape from constant sizes, none negative.
 pub(super) fn shape_of_sizes(sizes: &[i64]) -> Result<Shape> {
+    check_rank(sizes.len())?;
     let sizes: Result<Vec<usize>, _> = sizes.iter().map(|&size| usize::try_from(size)).collect();
     Shape::new(sizes.map_err(|_| Error::input("a size is negative"))?)
 }
@@ -183,7 +185,9 @@ pub(super) fn not(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>> 
 }
 
 pub(super) fn compare(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>> {
-    let [a, b] = two_constants(call, "the operands of a comparison")?;
+    let [a, b] = two_constants(call, "the operands of a comparison").hint(|| {
+        "PyTorch's newer exporter writes Softplus with a comparison; `torch.onnx.export(…, dynamo=False)` writes it plainly"
+    })?;
     let comparison = match call.op() {
         "Equal" => Comparison::Equal,
         "Less" => Comparison::Less,
@@ -254,9 +258,7 @@ pub(super) fn sqrt(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>>
     match call.input(0)? {
         Operand::Constant(constant) => {
             let name = lowering.output_name().to_string();
-            let result = lowering.folded(&constant.shape, || {
-                fold::map(constant, &name, super::super::enclosure::Enclosure::sqrt)
-            })?;
+            let result = lowering.folded(&constant.shape, || fold::map(constant, &name, Enclosure::sqrt))?;
             Ok(vec![Operand::Constant(result)])
         }
         Operand::Value(_) => Err(Error::unsupported("the square root of a value")
@@ -278,7 +280,7 @@ pub(super) fn range(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>
     }
     let count = |distance: f64, step: f64| -> Result<usize> {
         let count = (distance / step).ceil().max(0.0);
-        if count.is_nan() || count > f64::from(i32::MAX) {
+        if step == 0.0 || count.is_nan() || count > f64::from(i32::MAX) {
             return Err(Error::input("the step of a Range is 0, or it has too many elements"));
         }
         Ok(count as usize)
@@ -302,7 +304,7 @@ pub(super) fn range(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>
     let (start, limit, delta) = (number(0)?, number(1)?, number(2)?);
     let shape = Shape::vector(count(limit - start, delta)?);
     lowering.room(&shape)?;
-    let exact = super::super::enclosure::Enclosure::exact;
+    let exact = Enclosure::exact;
     let numbers: Vec<_> =
         (0..shape.elements()).map(|index| exact(start).add(exact(index as f64).mul(exact(delta)))).collect();
     Ok(vec![Operand::Constant(Constant::floats(&name, shape, &numbers)?)])

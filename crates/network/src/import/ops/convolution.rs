@@ -11,7 +11,7 @@ fn positive(call: &Call, name: &'static str, rank: usize) -> Result<Vec<usize>> 
     let Some(values) = call.ints(name)? else { return Ok(vec![1; rank]) };
     let sizes: Option<Vec<usize>> = values
         .iter()
-        .map(|&value| usize::try_from(value).ok().filter(|&size| size > 0 && size <= i32::MAX as usize))
+        .map(|&value| usize::try_from(value).ok().filter(|&size| size > 0 && i32::try_from(size).is_ok()))
         .collect();
     sizes.filter(|sizes| sizes.len() == rank).ok_or_else(|| {
         Error::input(format!("the attribute `{name}` is {values:?}, {rank} positive numbers are expected"))
@@ -61,7 +61,7 @@ fn window(call: &Call, input: &Shape, kernel: Vec<usize>, dilated: bool, ceil: b
                     let pad = |index: usize| {
                         usize::try_from(pads[index])
                             .ok()
-                            .filter(|&pad| pad <= i32::MAX as usize)
+                            .filter(|&pad| i32::try_from(pad).is_ok())
                             .ok_or_else(|| Error::input(format!("pads of {} are not supported", pads[index])))
                     };
                     window.pads_begin[axis] = pad(axis)?;

@@ -90,8 +90,9 @@ fn fold_product(lowering: &mut Lowering, a: &Operand, b: &Operand) -> Result<Ope
     let (Operand::Constant(a), Operand::Constant(b)) = (a, b) else {
         unreachable!("the caller has two constants");
     };
-    if let (&[m, _], &[_, n]) = (&a.shape[..], &b.shape[..]) {
-        lowering.room(&Shape::new([m, n])?)?;
+    if let (&[m, k], &[_, n]) = (&a.shape[..], &b.shape[..]) {
+        // A sum of products is computed far faster than a constant is stored.
+        lowering.room_for(m.saturating_mul(n).saturating_mul(1 + k / 64))?;
     }
     let name = lowering.output_name().to_string();
     Ok(Operand::Constant(fold::matrix_product(a, b, &name)?))

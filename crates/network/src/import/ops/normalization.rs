@@ -71,7 +71,7 @@ pub(super) fn softmax(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operan
         let axis = shape.axis(named.unwrap_or(-1), 0)?;
         return Ok(vec![softmax_along(lowering, x, axis)?]);
     }
-    let axis = shape.axis(named.unwrap_or(1), 1)?;
+    let axis = shape.axis(named.unwrap_or(1), 0)?;
     if axis + 1 == shape.rank() {
         return Ok(vec![softmax_along(lowering, x, axis)?]);
     }

@@ -123,7 +123,7 @@ pub(super) fn split(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>
         None => {
             // The last part is the shorter one.
             let chunk = size.div_ceil(parts);
-            if call.opset < 18 && size % parts != 0 {
+            if call.opset < 18 && !size.is_multiple_of(parts) {
                 return Err(Error::input(format!(
                     "axis {axis} of {shape} does not split into {parts} equal parts"
                 )));
@@ -134,7 +134,7 @@ pub(super) fn split(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>
     let total = sizes.iter().try_fold(0_usize, |sum, &size| sum.checked_add(size));
     if total != Some(size) || sizes.len() != outputs {
         if let (Operand::Value(id), Some(total)) = (x, total) {
-            lowering.misfit(*id, Some(axis), total, true);
+            lowering.misfit(*id, Some(axis), total, false);
         }
         return Err(Error::input(format!(
             "axis {axis} of {shape} does not split into {outputs} outputs of sizes {sizes:?}"

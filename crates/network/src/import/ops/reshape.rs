@@ -5,6 +5,7 @@ use netinverse_base::{Error, Result};
 use super::axes;
 use super::constants::shape_of_sizes;
 use crate::Shape;
+use crate::import::constant::check_rank;
 use crate::import::lowering::{Lowering, Operand};
 use crate::import::node::Call;
 
@@ -15,6 +16,7 @@ pub(super) fn reshape(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operan
     let Some(target) = call.ints_at(1, "the sizes of a Reshape")? else {
         return Err(Error::input("the sizes are missing"));
     };
+    check_rank(target.len())?;
     let keep_zeros = call.flag("allowzero")?;
     let input = lowering.shape(x);
     let mut sizes = Vec::with_capacity(target.len());
@@ -41,7 +43,7 @@ pub(super) fn reshape(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operan
             && free.is_none()
             && !target.contains(&0)
         {
-            lowering.misfit(*id, None, fixed, true);
+            lowering.misfit(*id, None, fixed, false);
         }
         return Err(Error::input(format!("a value of shape {input} cannot take the sizes {target:?}")));
     }
@@ -56,7 +58,11 @@ pub(super) fn flatten(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operan
     call.at_most(1)?;
     let x = call.input(0)?;
     let shape = lowering.shape(x);
-    let axis = shape.axis(call.int("axis")?.unwrap_or(1), 1)?;
+    // From -rank to rank, both included: -1 is the last axis, not one past the end.
+    let axis = match call.int("axis")?.unwrap_or(1) {
+        named if named == shape.rank() as i64 => shape.rank(),
+        named => shape.axis(named, 0)?,
+    };
     let product = |sizes: &[usize]| sizes.iter().product::<usize>();
     let flat = Shape::new([product(&shape[..axis]), product(&shape[axis..])])?;
     Ok(vec![lowering.reshape(x, flat)?])
@@ -82,7 +88,7 @@ pub(super) fn squeeze(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operan
     };
     if let Some(&axis) = drop.iter().find(|&&axis| shape[axis] != 1) {
         if let Operand::Value(id) = x {
-            lowering.misfit(*id, Some(axis), 1, true);
+            lowering.misfit(*id, Some(axis), 1, false);
         }
         return Err(Error::input(format!("axis {axis} of {shape} has not size 1")));
     }
@@ -96,9 +102,7 @@ pub(super) fn unsqueeze(lowering: &mut Lowering, call: &Call) -> Result<Vec<Oper
     let shape = lowering.shape(x);
     let named = named_axes(call)?.ok_or_else(|| Error::input("the axes are missing"))?;
     let rank = shape.rank() + named.len();
-    if rank > 64 {
-        return Err(Error::input(format!("a value of {rank} axes")));
-    }
+    check_rank(rank)?;
     // Axes are those of the result.
     let new = axes(&Shape::new(vec![1; rank])?, &named)?;
     let mut old = shape.iter();
