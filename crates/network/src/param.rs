@@ -49,8 +49,9 @@ impl Param {
         stored: Stored,
     ) -> Result<Self> {
         if length != shape.elements() {
-            return Err(Error::input(format!("{length} values do not fill shape {shape}"))
-                .at(Place::Tensor(name)));
+            return Err(
+                Error::input(format!("{length} values do not fill shape {shape}")).at(Place::Tensor(name))
+            );
         }
         if let Some(index) = bad {
             return Err(Error::input(format!("the value at index {index} is not a finite number"))
@@ -102,7 +103,9 @@ impl Param {
     pub fn f64(&self) -> &[f64] {
         match &self.stored {
             Stored::F64(values) => values,
-            Stored::F32(values) => self.other_f64.get_or_init(|| values.iter().map(|&v| f64::from(v)).collect()),
+            Stored::F32(values) => {
+                self.other_f64.get_or_init(|| values.iter().map(|&v| f64::from(v)).collect())
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use Monotonicity::{Decreasing, Increasing};
 
 /// A scalar function applied to every element.
 ///
-/// Everything that is known of a function is one row of a table ([`Function::row`] in the source); values,
+/// Everything that is known of a function is one row of a table (`Function::row` in the source); values,
 /// derivatives, inverses and their tests derive from the row. Parameters are kept as stored (float32, exact
 /// in f64).
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -108,7 +108,9 @@ impl Layout {
                 if shape.elements() == input.elements() {
                     Ok(shape.clone())
                 } else {
-                    Err(Error::input(format!("{input} cannot become {shape}: the numbers of elements differ")))
+                    Err(Error::input(format!(
+                        "{input} cannot become {shape}: the numbers of elements differ"
+                    )))
                 }
             }
             Layout::Transpose { axes } => {
@@ -126,8 +128,7 @@ impl Layout {
                 ranked(steps.len())?;
                 ranked(sizes.len())?;
                 for axis in 0..rank {
-                    let last = starts[axis] as i128
-                        + steps[axis] as i128 * (sizes[axis] as i128 - 1).max(0);
+                    let last = starts[axis] as i128 + steps[axis] as i128 * (sizes[axis] as i128 - 1).max(0);
                     let inside = |position: i128| (0..input[axis] as i128).contains(&position);
                     if sizes[axis] > 0 && !(inside(starts[axis] as i128) && inside(last)) {
                         return Err(Error::input(format!("a slice runs outside axis {axis} of {input}")));
@@ -160,9 +161,12 @@ impl Layout {
                         PadMode::Reflect => most < input[axis] || most == 0,
                     };
                     if !room {
-                        return Err(Error::input(format!("axis {axis} of {input} is too short for the padding")));
+                        return Err(Error::input(format!(
+                            "axis {axis} of {input} is too short for the padding"
+                        )));
                     }
-                    let size = before[axis].checked_add(input[axis]).and_then(|size| size.checked_add(after[axis]));
+                    let size =
+                        before[axis].checked_add(input[axis]).and_then(|size| size.checked_add(after[axis]));
                     sizes.push(size.ok_or_else(|| Error::input("the padding overflows"))?);
                 }
                 Shape::new(sizes)
@@ -210,10 +214,15 @@ impl Layout {
     fn source(&self, position: &[usize], input: &Shape, strides: &[usize]) -> Option<usize> {
         match self {
             Layout::Reshape { .. } | Layout::Concat { .. } => None,
-            Layout::Transpose { axes } => Some(axes.iter().zip(position).map(|(&axis, p)| p * strides[axis]).sum()),
+            Layout::Transpose { axes } => {
+                Some(axes.iter().zip(position).map(|(&axis, p)| p * strides[axis]).sum())
+            }
             Layout::Slice { starts, steps, .. } => Some(
                 (0..position.len())
-                    .map(|axis| (starts[axis] as isize + steps[axis] * position[axis] as isize) as usize * strides[axis])
+                    .map(|axis| {
+                        (starts[axis] as isize + steps[axis] * position[axis] as isize) as usize
+                            * strides[axis]
+                    })
                     .sum(),
             ),
             Layout::Gather { axis, indices, shape } => {
@@ -260,8 +269,8 @@ pub(super) fn concat_shape(inputs: &[&Shape], axis: usize) -> Result<Shape> {
     let mut sizes = first.to_vec();
     sizes[axis] = 0;
     for shape in inputs {
-        let fits = shape.rank() == first.rank()
-            && (0..first.rank()).all(|a| a == axis || shape[a] == first[a]);
+        let fits =
+            shape.rank() == first.rank() && (0..first.rank()).all(|a| a == axis || shape[a] == first[a]);
         if !fits {
             return Err(Error::input(format!("shapes {first} and {shape} differ off axis {axis}")));
         }

@@ -148,7 +148,10 @@ impl Linear {
                 }
                 let (rows, columns) = dense.sizes(params);
                 if input.last() != Some(&rows) {
-                    return misfit(dense.weight, format!("the value read has shape {input}, the matrix takes {rows}"));
+                    return misfit(
+                        dense.weight,
+                        format!("the value read has shape {input}, the matrix takes {rows}"),
+                    );
                 }
                 if let Some(bias) = dense.bias
                     && param(bias).elements() != columns
@@ -171,7 +174,10 @@ impl Linear {
                     || weight[0] % groups != 0
                     || weight[1] * groups != channels
                 {
-                    return misfit(conv.weight, format!("the value read has {channels} channels in {groups} groups"));
+                    return misfit(
+                        conv.weight,
+                        format!("the value read has {channels} channels in {groups} groups"),
+                    );
                 }
                 if let Some(bias) = conv.bias
                     && param(bias).elements() != weight[0]

@@ -32,7 +32,7 @@ use netinverse_base::{Error, Result};
 
 use crate::{Param, ParamId, Shape};
 
-/// An operator: see the [module](self) for the six classes.
+/// An operator, in one of six classes.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Op {
     /// An affine map of one or more values.
