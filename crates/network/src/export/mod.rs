@@ -72,8 +72,8 @@ impl Network {
     }
 
     /// Writes the network as an ONNX file ([`Network::to_onnx`]), complete or not at all.
-    pub fn write(&self, path: &Path) -> Result<()> {
-        self.to_onnx().write(path)
+    pub fn write(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.to_onnx().write(path.as_ref())
     }
 }
 
