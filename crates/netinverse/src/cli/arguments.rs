@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::invert::arguments::InvertOptions;
+
 /// The inverse of a neural network: at a point, as a set, as a network
 #[derive(Debug, Parser)]
 #[command(name = "netinverse", version, max_term_width = 100)]
@@ -29,6 +31,8 @@ pub(crate) enum Verb {
     Demo(DemoOptions),
     /// What a network takes, gives and is made of, and what of it is supported
     Inspect(InspectOptions),
+    /// Inputs for outputs: values, intervals, classes, conditions; nearest, and all the different ones
+    Invert(Box<InvertOptions>),
     /// Train a network
     Train(TrainOptions),
     /// Fetch data

@@ -8,6 +8,7 @@ mod console;
 mod data;
 mod demo;
 mod inspect;
+mod invert;
 mod output;
 mod train;
 
@@ -24,6 +25,8 @@ use console::Console;
 pub(crate) enum Outcome {
     /// Answered as asked: status 0.
     Answered,
+    /// Answered, and the answer is no, with its proof: status 1.
+    Impossible,
     /// Stopped by the user or a limit, partial results kept: status 3.
     Unsettled,
 }
@@ -65,6 +68,7 @@ fn dispatch(arguments: &Arguments, console: &Console) -> Result<Outcome> {
     match &arguments.verb {
         Verb::Demo(options) => demo::run(options, &budget(&options.limits)?, console),
         Verb::Inspect(options) => inspect::run(options, console),
+        Verb::Invert(options) => invert::run(options, console),
         Verb::Train(options) => train::run(options, console),
         Verb::Data(options) => data::run(options, console),
         Verb::Completions { shell } => {
@@ -107,6 +111,7 @@ fn finish(result: Result<Outcome>, console: &Console) -> ExitCode {
     console.clear();
     match result {
         Ok(Outcome::Answered) => ExitCode::SUCCESS,
+        Ok(Outcome::Impossible) => ExitCode::from(1),
         Ok(Outcome::Unsettled) => ExitCode::from(3),
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
