@@ -1,0 +1,304 @@
+//! One batch of queries in one region: peel, solve, replay through the unmodified graph, and again with a
+//! larger margin or a smaller tolerance for what the replay rejects.
+
+use netinverse_answer::{Answer, Evaluations, Nearest, Optimality};
+use netinverse_base::{Budget, Progress};
+use netinverse_linalg::{Matrix, singular_values};
+use netinverse_network::{Evaluator, Network};
+use netinverse_spec::TargetSet;
+
+use super::prepare::Prepared;
+use super::{goals, region};
+use crate::solve::{Domain, Found, Goal, Norm, Options, PeeledGoal, Polyhedron, QueryResult, peel, solve};
+
+/// Bytes of Jacobians held at a time at most.
+const JACOBIAN_BYTES: usize = 1 << 26;
+/// Steps of an attempt at most, in each phase of the solver.
+const STEPS: usize = 60;
+/// Margins, relative to the magnitude of the outputs, by which strict rows are asked to hold, one a try:
+/// small against any distance, and the first is already above what f32 rounds.
+const MARGINS: [f64; 4] = [1e-6, 1e-5, 1e-4, 1e-3];
+/// Shares of the tolerance, one a try: undoing a tail may stretch what is left.
+const SHARES: [f64; 4] = [0.5, 0.05, 5e-3, 5e-4];
+
+/// A query in a region.
+#[derive(Debug, Clone)]
+pub(super) struct Aim<'a> {
+    /// What is asked; `None`: anything.
+    pub(super) set: Option<&'a TargetSet>,
+    /// The reference.
+    pub(super) near: Vec<f64>,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Attempt {
+    pub(super) answers: Vec<Answer>,
+    pub(super) evaluations: Evaluations,
+    pub(super) nearest: Option<Nearest>,
+    pub(super) radius: f64,
+    /// Whether a limit ended the search.
+    pub(super) stopped: bool,
+}
+
+/// The network in both precisions, and what an answer must be.
+pub(super) struct Judge<'a> {
+    pub(super) prepared: &'a Prepared,
+    evaluator: Evaluator<f64>,
+    single: Evaluator<f32>,
+    norm: Norm,
+}
+
+impl<'a> Judge<'a> {
+    pub(super) fn new(prepared: &'a Prepared) -> Self {
+        Judge {
+            evaluator: Evaluator::new(&prepared.network),
+            single: Evaluator::new(&prepared.network),
+            norm: prepared.problem().norm.into(),
+            prepared,
+        }
+    }
+
+    /// f(x), replayed.
+    pub(super) fn output(&self, x: &[f64]) -> Vec<f64> {
+        let mut y = vec![0.0; self.prepared.outputs()];
+        self.evaluator.forward(x, &mut y);
+        y
+    }
+
+    /// f(x) in f32.
+    fn output_f32(&self, x: &[f64]) -> Vec<f64> {
+        let x: Vec<f32> = x.iter().map(|&x| x as f32).collect();
+        let mut y = vec![0.0f32; self.prepared.outputs()];
+        self.single.forward(&x, &mut y);
+        y.into_iter().map(f64::from).collect()
+    }
+
+    /// The network's class at x.
+    pub(super) fn class(&self, x: &[f64]) -> usize {
+        let y = self.output(x);
+        (0..y.len()).fold(0, |best, j| if y[j] > y[best] { j } else { best })
+    }
+
+    /// The tolerance of a set.
+    pub(super) fn tolerance(&self, set: Option<&TargetSet>) -> f64 {
+        let default = 1e-10 * set.map_or(1.0, goals::magnitude);
+        self.prepared.problem().tolerance.unwrap_or(default)
+    }
+
+    pub(super) fn distance(&self, x: &[f64], near: &[f64]) -> f64 {
+        self.norm.distance(x, near, self.prepared.problem().weights.as_deref())
+    }
+
+    /// The answer at x if x is one: in the domain, and its output in the set.
+    pub(super) fn answer(
+        &self,
+        aim: &Aim<'_>,
+        domain: &Domain,
+        x: Vec<f64>,
+        evaluations: &mut Evaluations,
+    ) -> Option<Answer> {
+        let (n, m) = (self.prepared.inputs(), self.prepared.outputs());
+        if !region::contains(domain, &x) || x.iter().any(|v| !v.is_finite()) {
+            return None;
+        }
+        let (mut y, mut jacobian) = (vec![0.0; m], vec![0.0; m * n]);
+        self.evaluator.jacobian(&x, &mut y, &mut jacobian);
+        evaluations.forward += 1;
+        if n < m {
+            evaluations.jvp += n as u64;
+        } else {
+            evaluations.vjp += m as u64;
+        }
+        let residual = match aim.set {
+            Some(set) => {
+                let y32 = goals::has_strict_rows(set).then(|| {
+                    evaluations.forward += 1;
+                    self.output_f32(&x)
+                });
+                if !goals::answers(set, &y, y32.as_deref(), self.tolerance(aim.set)) {
+                    return None;
+                }
+                set.residual(&y)
+            }
+            None => 0.0,
+        };
+        if !residual.is_finite() || y.iter().any(|v| !v.is_finite()) {
+            return None;
+        }
+        let free: Vec<usize> = (0..n).filter(|&i| domain.lower[i] < domain.upper[i]).collect();
+        let spectrum = singular_values(&Matrix::from_fn(m, free.len(), |k, i| jacobian[k * n + free[i]]));
+        let largest = spectrum.first().copied().unwrap_or(0.0);
+        let threshold = m.max(free.len()) as f64 * f64::EPSILON * largest;
+        let rank = spectrum.iter().filter(|&&s| s > threshold).count();
+        let objective = self.prepared.objective.as_ref().map(|(coefficients, constant)| {
+            let value = coefficients.iter().zip(&y).map(|(c, y)| c * y).sum::<f64>() + constant;
+            let maximize = self.prepared.problem().objective.as_ref().is_none_or(|o| o.maximize);
+            if maximize { value } else { -value }
+        });
+        Some(Answer {
+            distance: self.distance(&x, &aim.near),
+            residual,
+            rank,
+            sigma_min: spectrum.last().copied().unwrap_or(0.0),
+            fibre_dimension: free.len() - rank,
+            // Without freedom there is no nearer answer; the solver's end points are local otherwise.
+            optimality: if free.is_empty() { Optimality::Proved } else { Optimality::Local },
+            objective,
+            plausibility: None,
+            x,
+            y,
+        })
+    }
+
+    /// Searches for every aim in the domain.
+    pub(super) fn search(
+        &self,
+        domain: &Domain,
+        aims: &[Aim<'_>],
+        count: usize,
+        nearest: bool,
+        budget: &Budget,
+        progress: &dyn Progress,
+    ) -> Vec<Attempt> {
+        let mut attempts = vec![Attempt::default(); aims.len()];
+        let mut pending: Vec<usize> = (0..aims.len()).collect();
+        for level in 0..MARGINS.len() {
+            if pending.is_empty() || (level > 0 && budget.stop().is_some()) {
+                break;
+            }
+            let mut again = Vec::new();
+            // The last try solves in outputs, in case the tail's inverse is what fails.
+            let whole = level + 1 == MARGINS.len();
+            let results =
+                self.level(domain, aims, &pending, level, whole, (count, nearest), budget, progress);
+            for (&index, result) in pending.iter().zip(results) {
+                let attempt = &mut attempts[index];
+                let Some(result) = result else { continue };
+                let found = !result.answers.is_empty();
+                self.take(attempt, &aims[index], domain, result);
+                if found && attempt.answers.is_empty() {
+                    again.push(index);
+                }
+            }
+            pending = again;
+        }
+        attempts
+    }
+
+    /// One try at the pending aims: `None` where the goal is outside the range of the tail.
+    fn level(
+        &self,
+        domain: &Domain,
+        aims: &[Aim<'_>],
+        pending: &[usize],
+        level: usize,
+        whole: bool,
+        (count, nearest): (usize, bool),
+        budget: &Budget,
+        progress: &dyn Progress,
+    ) -> Vec<Option<QueryResult>> {
+        let m = self.prepared.outputs();
+        let scale = self.output_size(&aims[pending[0]]);
+        let margin = MARGINS[level] * scale;
+        let mut tolerances = Vec::with_capacity(pending.len());
+        let goals: Vec<Goal> = pending
+            .iter()
+            .map(|&index| {
+                let set = aims[index].set;
+                tolerances.push(SHARES[level] * self.tolerance(set).min(region::solver_tolerance(domain)));
+                let goal = set.map_or_else(
+                    || Goal::one(Polyhedron { rows: Vec::new(), constants: Vec::new(), equations: 0 }),
+                    |set| goals::goal(set, m, margin),
+                );
+                match &self.prepared.output_scale {
+                    Some(scale) => goals::unscaled(goal, scale),
+                    None => goal,
+                }
+            })
+            .collect();
+        let network = &self.prepared.inner;
+        if whole {
+            let near = pending.iter().map(|&index| aims[index].near.clone()).collect::<Vec<_>>();
+            let options = self.options(network, &goals, tolerances, count, nearest);
+            return solve(network, domain, &goals, &near, &options, budget, progress)
+                .into_iter()
+                .map(Some)
+                .collect();
+        }
+        let peeled = peel(network, &goals, &tolerances);
+        let (mut kept, mut inside, mut near, mut kept_tolerances) = (vec![], vec![], vec![], vec![]);
+        for (position, goal) in peeled.goals.into_iter().enumerate() {
+            if let PeeledGoal::Goal(goal) = goal {
+                kept.push(position);
+                inside.push(goal);
+                near.push(aims[pending[position]].near.clone());
+                kept_tolerances.push(tolerances[position]);
+            }
+        }
+        let mut results: Vec<Option<QueryResult>> = vec![None; pending.len()];
+        if !inside.is_empty() {
+            let options = self.options(&peeled.network, &inside, kept_tolerances, count, nearest);
+            let solved = solve(&peeled.network, domain, &inside, &near, &options, budget, progress);
+            for (position, result) in kept.into_iter().zip(solved) {
+                results[position] = Some(result);
+            }
+        }
+        results
+    }
+
+    /// The magnitude of the outputs at the reference, at least 1e-3: margins are relative to it.
+    fn output_size(&self, aim: &Aim<'_>) -> f64 {
+        if aim.set.is_some_and(goals::has_strict_rows) {
+            self.output(&aim.near).iter().fold(1e-3, |m: f64, y| m.max(y.abs())).min(1e12)
+        } else {
+            0.0
+        }
+    }
+
+    fn options(
+        &self,
+        network: &Network,
+        goals: &[Goal],
+        tolerance: Vec<f64>,
+        count: usize,
+        nearest: bool,
+    ) -> Options {
+        let problem = self.prepared.problem();
+        let alternatives = goals.iter().map(|goal| goal.alternatives.len()).max().unwrap_or(1);
+        let row = 8 * network.input_size() * network.output_size() * alternatives.max(1);
+        Options {
+            norm: self.norm,
+            weights: problem.weights.clone(),
+            count,
+            separation: self.prepared.separation,
+            tolerance,
+            starts: problem.starts,
+            nearest,
+            steps: STEPS,
+            batch: (JACOBIAN_BYTES / row.max(1)).clamp(8, 2048),
+        }
+    }
+
+    /// Keeps of a result what the replay confirms.
+    fn take(&self, attempt: &mut Attempt, aim: &Aim<'_>, domain: &Domain, result: QueryResult) {
+        let spent = result.evaluations;
+        attempt.evaluations.add(Evaluations { forward: spent.forward, vjp: spent.vjp, jvp: spent.jvp });
+        attempt.stopped = result.stopped.is_some();
+        attempt.radius = result.radius;
+        for Found { x, .. } in result.answers {
+            attempt.answers.extend(self.answer(aim, domain, x, &mut attempt.evaluations));
+        }
+        if attempt.answers.is_empty()
+            && let (Some(seen), Some(set)) = (result.best, aim.set)
+        {
+            let y = self.output(&seen.x);
+            attempt.evaluations.forward += 1;
+            let residual = set.residual(&y);
+            let closer = attempt.nearest.as_ref().is_none_or(|nearest| residual < nearest.residual);
+            if closer && residual.is_finite() && y.iter().all(|v| v.is_finite()) {
+                attempt.nearest = Some(Nearest { x: seen.x, y, residual });
+            }
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Every query of a problem, chunk by chunk, and what is said of each.
+
+use std::collections::BTreeMap;
+
+use netinverse_answer::{Answer, Certificate, Nearest, Query, Status};
+use netinverse_base::{Budget, Progress, Result, StopReason};
+use netinverse_spec::{Rounding, TargetSet};
+
+use super::attempt::{Aim, Attempt, Judge};
+use super::prepare::Prepared;
+
+/// Queries that are searched for together; memory is bounded by this and by the solver's batch, however
+/// many queries there are.
+pub const CHUNK: usize = 256;
+
+/// Answers every query of the problem, in order.
+pub fn invert(prepared: &Prepared, budget: &Budget, progress: &dyn Progress) -> Result<Vec<Query>> {
+    let mut queries = Vec::with_capacity(prepared.problem().rows.len());
+    invert_rows(prepared, BTreeMap::new(), budget, progress, &mut |query| {
+        queries.push(query);
+        Ok(())
+    })?;
+    Ok(queries)
+}
+
+/// Answers every query, in order, each given to `each` as soon as its chunk is done. Rows in `earlier` are
+/// taken from there. When the budget ends, the rest are given with [`Status::Limit`].
+pub fn invert_rows(
+    prepared: &Prepared,
+    mut earlier: BTreeMap<usize, Query>,
+    budget: &Budget,
+    progress: &dyn Progress,
+    each: &mut dyn FnMut(Query) -> Result<()>,
+) -> Result<Option<StopReason>> {
+    let judge = Judge::new(prepared);
+    let rows = &prepared.problem().rows;
+    progress.stage("inverting", Some(rows.len() as u64));
+    let mut tally = Tally::default();
+    for first in (0..rows.len()).step_by(CHUNK) {
+        let chunk = first..(first + CHUNK).min(rows.len());
+        let asked: Vec<usize> = chunk.clone().filter(|&query| !earlier.contains_key(&rows[query])).collect();
+        // A chunk's random numbers depend on its place alone.
+        let seed = prepared.problem().seed ^ (first as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let live = Live { outer: progress, done: (chunk.len() - asked.len() + first) as u64, tally: &tally };
+        let mut fresh = answer_chunk(&judge, &asked, &budget.clone().with_seed(seed), &live)?.into_iter();
+        for query in chunk.clone() {
+            let answered = match earlier.remove(&rows[query]) {
+                Some(answered) => Some(answered),
+                None => fresh.next(),
+            };
+            if let Some(answered) = answered {
+                tally.add(&answered);
+                each(answered)?;
+            }
+        }
+        progress.update(chunk.end as u64, &tally.words());
+    }
+    Ok(budget.stop())
+}
+
+/// What is known so far, for the live line.
+#[derive(Default)]
+struct Tally {
+    solved: usize,
+    worst: f64,
+    nearest: Option<f64>,
+}
+
+impl Tally {
+    fn add(&mut self, query: &Query) {
+        if let Some(best) = query.answers.first() {
+            self.solved += 1;
+            self.worst = self.worst.max(best.residual);
+            self.nearest = Some(self.nearest.map_or(best.distance, |d| d.min(best.distance)));
+        }
+    }
+
+    fn words(&self) -> String {
+        match self.nearest {
+            Some(distance) => format!(
+                "{} solved, residual at most {:.1e}, best distance {distance:.3}",
+                self.solved, self.worst
+            ),
+            None => "none solved yet".into(),
+        }
+    }
+}
+
+/// The solver's progress within a chunk, as progress of the whole.
+struct Live<'a> {
+    outer: &'a dyn Progress,
+    done: u64,
+    tally: &'a Tally,
+}
+
+impl Progress for Live<'_> {
+    fn stage(&self, _name: &str, _total: Option<u64>) {}
+    fn update(&self, done: u64, state: &str) {
+        self.outer.update(self.done + done, &format!("{}; now {state}", self.tally.words()));
+    }
+    fn note(&self, line: &str) {
+        self.outer.note(line);
+    }
+}
+
+/// What was found for a query in all regions together.
+#[derive(Default)]
+struct Gathered {
+    attempts: Vec<Attempt>,
+    proofs: Vec<Option<Certificate>>,
+}
+
+fn answer_chunk(
+    judge: &Judge<'_>,
+    queries: &[usize],
+    budget: &Budget,
+    progress: &dyn Progress,
+) -> Result<Vec<Query>> {
+    let prepared = judge.prepared;
+    let mut gathered: Vec<Gathered> = queries.iter().map(|_| Gathered::default()).collect();
+    for region in &prepared.regions {
+        let near: Vec<Vec<f64>> = queries.iter().map(|&query| prepared.near(query, region)).collect();
+        let mut sets: Vec<Option<TargetSet>> = Vec::with_capacity(queries.len());
+        for (&query, near) in queries.iter().zip(&near) {
+            let own = prepared.asks_other_class().then(|| judge.class(near));
+            sets.push(prepared.set(query, region, own, Rounding::Inward)?);
+        }
+        let aims: Vec<Aim<'_>> =
+            sets.iter().zip(near).map(|(set, near)| Aim { set: set.as_ref(), near }).collect();
+        let count = prepared.problem().count;
+        let attempts = judge.search(&region.domain, &aims, count, true, budget, progress);
+        for (gathered, attempt) in gathered.iter_mut().zip(attempts) {
+            gathered.attempts.push(attempt);
+            gathered.proofs.push(None);
+        }
+    }
+    let stopped = budget.stop().is_some();
+    let rows = &prepared.problem().rows;
+    Ok(queries
+        .iter()
+        .zip(gathered)
+        .map(|(&query, gathered)| conclude(prepared, rows[query], gathered, stopped))
+        .collect())
+}
+
+/// One query from its attempts in all regions.
+fn conclude(prepared: &Prepared, row: usize, gathered: Gathered, stopped: bool) -> Query {
+    let Gathered { attempts, proofs } = gathered;
+    let mut query = Query {
+        row,
+        status: Status::NotFound,
+        answers: Vec::new(),
+        evaluations: netinverse_answer::Evaluations::default(),
+        radius: None,
+        nearest: None,
+        certificate: None,
+    };
+    let several = attempts.len() > 1;
+    let mut radius = 0.0f64;
+    let mut any_stopped = stopped;
+    for attempt in attempts {
+        query.evaluations.add(attempt.evaluations);
+        radius = radius.max(attempt.radius);
+        any_stopped |= attempt.stopped;
+        query.answers.extend(attempt.answers);
+        let nearer =
+            |nearest: &Nearest| query.nearest.as_ref().is_none_or(|kept| nearest.residual < kept.residual);
+        if let Some(nearest) = attempt.nearest.filter(nearer) {
+            query.nearest = Some(nearest);
+        }
+    }
+    let count = prepared.problem().count;
+    if several {
+        query.answers = best_apart(query.answers, count, prepared.separation);
+    }
+    if !query.answers.is_empty() {
+        query.status = Status::Solved;
+        query.nearest = None;
+        query.radius = (count > 1).then_some(radius);
+    } else if let Some(proofs) = proofs.into_iter().collect::<Option<Vec<Certificate>>>() {
+        query.status = Status::Unreachable;
+        query.certificate = proofs.into_iter().next();
+    } else if any_stopped {
+        query.status = Status::Limit;
+    }
+    query
+}
+
+/// The best answers that are `separation` apart, best first.
+pub(super) fn best_apart(mut answers: Vec<Answer>, count: usize, separation: f64) -> Vec<Answer> {
+    let key = |answer: &Answer| answer.distance;
+    answers.sort_by(|a, b| key(a).total_cmp(&key(b)));
+    let mut kept: Vec<Answer> = Vec::new();
+    for answer in answers {
+        let apart = kept.iter().all(|other| {
+            let square: f64 = other.x.iter().zip(&answer.x).map(|(a, b)| (a - b) * (a - b)).sum();
+            square.sqrt() >= separation && square > 0.0
+        });
+        if apart && kept.len() < count {
+            kept.push(answer);
+        }
+    }
+    kept
+}
