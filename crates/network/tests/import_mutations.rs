@@ -150,7 +150,7 @@ fn damage(tensor: &mut Tensor, value: i64, rng: &mut Rng) {
         (_, 1) => tensor.dims.push(1),
         (_, 2) => tensor.dims.reverse(),
         (_, 3) if tensor.dims.len() > 1 => {
-            let product: usize = tensor.dims.iter().product();
+            let product = tensor.dims.iter().fold(1_usize, |product, &dim| product.wrapping_mul(dim));
             tensor.dims = vec![product];
         }
         _ => {

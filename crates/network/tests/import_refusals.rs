@@ -326,6 +326,10 @@ fn contradictions_are_named_with_their_place() {
                 &["tensor `x`", "(`H`)", "fixed sizes"],
             ),
             (model(&["x"], vec![], vec![node("Relu", "x", "y")]), &["tensor `x`", "no declared shape"]),
+            (
+                model(&["x"], vec![floats("c", &[1, 4])], vec![node("Add", "c c x", "y")]),
+                &["tensor `x`", "no declared shape"],
+            ),
         ],
     );
 }

@@ -111,14 +111,13 @@ fn infer_rank(plan: &Plan, name: &str) -> Option<Vec<Dimension>> {
             let tensor = plan.initializers.get(node.inputs.get(index)?.as_str())?;
             Some(tensor.dims.len())
         };
+        let other = || rank_of(1_usize.checked_sub(position)?).filter(|&rank| rank > 1);
         let rank = match node.op_type.as_str() {
             "Gemm" => 2,
             "MatMul" if position == 0 && rank_of(1).is_some() => 2,
             "MatMul" if position == 1 && rank_of(0).is_some() => 1,
             "Conv" if position == 0 => rank_of(1)?,
-            "Add" | "Sub" | "Mul" | "Div" if rank_of(1 - position).is_some_and(|rank| rank > 1) => {
-                rank_of(1 - position)?
-            }
+            "Add" | "Sub" | "Mul" | "Div" if other().is_some() => other()?,
             "Relu" | "Identity" | "Sigmoid" | "Tanh" | "Neg" | "Cast" | "Dropout" | "Add" | "Sub" | "Mul"
             | "Div" => {
                 names.extend(node.outputs.first().map(String::as_str));
