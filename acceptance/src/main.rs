@@ -13,6 +13,7 @@ use cap::Cap;
 use clap::{Parser, Subcommand};
 use netinverse_base::Result;
 
+mod box_nearest;
 mod fuzz;
 mod networks;
 mod verdict;
@@ -43,6 +44,8 @@ enum Check {
     Networks(networks::Options),
     /// Mutated files: an error or a value each time, no panic, no memory over 1 GiB.
     Fuzz(fuzz::Options),
+    /// Ten thousand images nearest to the mean with given outputs, in the box, in under a second on one core.
+    BoxNearest(box_nearest::Options),
     /// Every check, with its defaults.
     All,
 }
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
     let result = match arguments.check {
         Check::Networks(options) => networks::run(&options, data),
         Check::Fuzz(options) => fuzz::run(&options, data),
+        Check::BoxNearest(options) => box_nearest::run(&options, data),
         Check::All => all(data),
     };
     match result {
@@ -76,5 +80,7 @@ fn all(data: Option<&std::path::Path>) -> Result<Verdict> {
     verdict = verdict.and(networks::run(&networks::Options::default(), data)?);
     println!("== fuzz");
     verdict = verdict.and(fuzz::run(&fuzz::Options::default(), data)?);
+    println!("== box-nearest");
+    verdict = verdict.and(box_nearest::run(&box_nearest::Options::default(), data)?);
     Ok(verdict)
 }

@@ -135,12 +135,16 @@ impl<'a> Supervisor<'a> {
             let _ = stderr.read_to_string(&mut text);
             text
         });
-        let mut begun = None;
+        let mut begun: Option<(u64, String)> = None;
         let mut hung = false;
         loop {
             match lines.recv_timeout(Duration::from_secs(PATIENCE)) {
                 Ok(line) => match line.split_once(' ') {
-                    Some(("begin", index)) => begun = index.parse().ok(),
+                    Some(("begin", rest)) => {
+                        begun = rest
+                            .split_once(' ')
+                            .and_then(|(index, kind)| Some((index.parse().ok()?, kind.to_string())));
+                    }
                     Some(("end", rest)) => {
                         tally.end(rest).ok_or_else(|| Error::input(format!("a worker wrote `{line}`")))?;
                         begun = None;
@@ -161,7 +165,7 @@ impl<'a> Supervisor<'a> {
         let status = child.wait().map_err(|error| Error::io("a worker", &error))?;
         let _ = reader.join();
         let complaint = complaints.join().unwrap_or_default();
-        let Some(index) = begun else {
+        let Some((index, kind)) = begun else {
             if status.success() {
                 return Ok(None);
             }
@@ -170,13 +174,13 @@ impl<'a> Supervisor<'a> {
                 complaint.trim()
             )));
         };
-        let last = complaint.trim().lines().last().unwrap_or_default().to_string();
+        let first = complaint.trim().lines().next().unwrap_or_default().to_string();
         let reason = if hung {
             format!("did not end within {PATIENCE} s")
         } else {
-            format!("ended the process ({status}): {last}")
+            format!("ended the process ({status}): {first}")
         };
-        tally.failed("died", index, reason);
+        tally.failed(&kind, index, reason);
         Ok(Some(index))
     }
 

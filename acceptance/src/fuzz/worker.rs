@@ -5,7 +5,7 @@ use super::case::Generator;
 use super::{MEMORY_LIMIT, trial};
 use crate::MEMORY;
 
-/// Tries the cases in order. Two lines each on stdout: `begin INDEX`, and then
+/// Tries the cases in order. Two lines each on stdout: `begin INDEX KIND`, and then
 /// `end INDEX KIND OUTCOME MILLISECONDS PEAK DETAIL`, so that whoever listens knows which case ended the process.
 pub(super) fn run(generator: &Generator, indices: impl Iterator<Item = u64>) {
     // A panic is an outcome here; its message is told with the case, not twice.
@@ -16,7 +16,7 @@ pub(super) fn run(generator: &Generator, indices: impl Iterator<Item = u64>) {
     for index in indices {
         let case = generator.case(index);
         let kind = case.kind;
-        let told = writeln!(stdout, "begin {index}").and_then(|()| stdout.flush());
+        let told = writeln!(stdout, "begin {index} {}", kind.extension()).and_then(|()| stdout.flush());
         let start = Instant::now();
         let outcome = trial::attempt(&case);
         let milliseconds = start.elapsed().as_millis();
