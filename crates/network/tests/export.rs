@@ -24,7 +24,8 @@ fn there_and_back(network: &Network) -> Result<(Model, Network), String> {
 
 /// Every number that the network computes with.
 fn numbers(network: &Network) -> Vec<f64> {
-    let mut numbers: Vec<f64> = network.params().iter().flat_map(|param| param.f64()).copied().collect();
+    let mut numbers: Vec<f64> =
+        network.params().iter().flat_map(netinverse_network::Param::f64).copied().collect();
     for node in network.nodes() {
         match &node.op {
             Op::Linear(Linear::Combine { coefficients }) => numbers.extend(coefficients),
