@@ -120,7 +120,7 @@ fn a_network_is_trained_on_generated_digits_and_reads_back() {
 
     // The same seed gives the same file, whatever the number of threads.
     let mut again = arguments.to_vec();
-    again[10] = "again.onnx";
+    again[9] = "again.onnx";
     again.extend(["--threads", "1"]);
     assert!(netinverse(&again, folder.path()).status.success());
     let bytes = |name: &str| std::fs::read(folder.path().join(name)).unwrap();

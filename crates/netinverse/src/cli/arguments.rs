@@ -56,7 +56,7 @@ pub(crate) struct Limits {
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<NonZeroUsize>,
     /// Stop after this many seconds with what there is
-    #[arg(long, visible_alias = "timeout", value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, visible_alias = "timeout", value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
     pub(crate) time_limit: Option<Duration>,
 }
 
