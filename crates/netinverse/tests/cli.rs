@@ -42,11 +42,14 @@ fn inspect_names_inputs_outputs_and_operators() {
     let output = netinverse(&["inspect", "net.onnx"], folder.path());
     let stdout = text(&output.stdout);
     assert!(output.status.success(), "{}", text(&output.stderr));
-    for part in ["input       x [1,4]: 4 values", "output      y [1,3]: 3 values", "parameters  67", "Softmax × 1"] {
+    for part in
+        ["input       x [1,4]: 4 values", "output      y [1,3]: 3 values", "parameters  67", "Softmax × 1"]
+    {
         assert!(stdout.contains(part), "`{part}` is not in\n{stdout}");
     }
 
-    let output = netinverse(&["inspect", "net.onnx", "--format", "json", "--output", "logits"], folder.path());
+    let output =
+        netinverse(&["inspect", "net.onnx", "--format", "json", "--output", "logits"], folder.path());
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(json["schema"], "netinverse.inspect/1");
     assert_eq!(json["outputs"][0]["name"], "logits");
@@ -110,8 +113,18 @@ fn a_report_that_cannot_be_written_is_refused_before_the_work() {
 #[test]
 fn a_network_is_trained_on_generated_digits_and_reads_back() {
     let folder = tempfile::tempdir().unwrap();
-    let arguments =
-        ["train", "mlp", "--layers", "784,16,10", "--hidden", "leaky-relu", "--epochs", "1", "-o", "net.onnx"];
+    let arguments = [
+        "train",
+        "mlp",
+        "--layers",
+        "784,16,10",
+        "--hidden",
+        "leaky-relu",
+        "--epochs",
+        "1",
+        "-o",
+        "net.onnx",
+    ];
     let output = netinverse(&arguments, folder.path());
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(text(&output.stderr).contains("generated digits"));

@@ -62,7 +62,13 @@ pub(super) fn table(summary: &Summary) -> String {
         ),
         (
             "\"det(W Wᵀ)\", which is 0",
-            summary.spectrum.determinants.iter().map(determinant).collect::<Vec<_>>().join(", "),
+            summary
+                .spectrum
+                .determinants
+                .iter()
+                .map(|d| format!("{}: {}", d.precision, determinant(d)))
+                .collect::<Vec<_>>()
+                .join(", "),
         ),
         (
             "pigeonholes",
@@ -114,12 +120,12 @@ pub(super) fn table(summary: &Summary) -> String {
     table
 }
 
+/// The computed determinant, as a power of ten with its sign.
 pub(super) fn determinant(determinant: &super::Determinant) -> String {
     match (determinant.sign, determinant.log10_magnitude) {
         (sign, Some(magnitude)) if sign != 0 => {
-            let sign = if sign < 0 { "−" } else { "" };
-            format!("{}: {sign}10^{magnitude:.0}", determinant.precision)
+            format!("{}10^{magnitude:.0}", if sign < 0 { "−" } else { "" })
         }
-        _ => format!("{}: 0", determinant.precision),
+        _ => "0".to_string(),
     }
 }
