@@ -74,12 +74,11 @@ pub(crate) fn run(options: &Options, data: Option<&Path>) -> Result<Verdict> {
 
 /// MNIST where it is at hand, else as many digits of our own.
 fn digits(options: &Options, data: Option<&Path>) -> Result<Digits> {
-    let digits = match data {
-        Some(folder) => load_mnist(&folder.join("mnist"))?,
-        None => {
-            println!("no MNIST: NETINVERSE_DATA is not set; digits of our own are used");
-            generate_sized(options.seed, 2 * IMAGES, IMAGES)
-        }
+    let digits = if let Some(folder) = data {
+        load_mnist(&folder.join("mnist"))?
+    } else {
+        println!("no MNIST: NETINVERSE_DATA is not set; digits of our own are used");
+        generate_sized(options.seed, 2 * IMAGES, IMAGES)
     };
     println!("digits: {}, {} to learn from", digits.source.name(), digits.train.len());
     Ok(Digits { test: digits.test.first(IMAGES), ..digits })
@@ -114,8 +113,7 @@ fn mean(digits: &DigitSet) -> Result<Matrix> {
         }
     }
     let factor = 1.0 / (255.0 * digits.len() as f64);
-    mean.iter_mut().for_each(|mean| *mean *= factor);
-    Matrix::new(1, PIXELS, mean)
+    Matrix::new(1, PIXELS, mean.iter().map(|sum| sum * factor).collect())
 }
 
 fn winner(values: &[f64]) -> usize {

@@ -62,6 +62,10 @@ fn window(sizes: &[(usize, usize, usize, [usize; 2], usize)]) -> Window {
     }
 }
 
+/// Name, input shape, whether in float64, operators.
+type Row = (&'static str, Vec<usize>, bool, Vec<Step>);
+
+/// Makes an operator, with its constants.
 type Step = Box<dyn Fn(&mut Draft) -> Result<Op>>;
 
 fn fixed(op: Op) -> Step {
@@ -84,8 +88,8 @@ fn max(window: Window) -> Step {
     fixed(Op::Extremum(Extremum::MaxPool(window)))
 }
 
-/// Networks of one operator, or a few in a row: name, input shape, whether in float64, steps.
-fn rows() -> Result<Vec<(&'static str, Vec<usize>, bool, Vec<Step>)>> {
+/// Networks of one operator, or a few in a row.
+fn rows() -> Result<Vec<Row>> {
     use WeightOrder::{InputsFirst, OutputsFirst};
     let dense = |inputs, outputs, order, bias| -> Step {
         Box::new(move |draft| draft.dense(inputs, outputs, order, bias))

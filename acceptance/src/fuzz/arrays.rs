@@ -136,7 +136,7 @@ pub(super) fn png(rng: &mut Rng, base: &[u8]) -> Vec<u8> {
             3 => {
                 chunks[at].0 =
                     *[b"tRNS", b"PLTE", b"tEXt", b"zTXt", b"iCCP", b"acTL", b"IDAT", b"IEND", b"gAMA"]
-                        [rng.below(9)]
+                        [rng.below(9)];
             }
             4 => {
                 let mut data = ZlibEncoder::new(Vec::new(), Compression::fast());

@@ -138,6 +138,13 @@ fn one_of<'a, T>(rng: &mut Rng, items: &'a mut [T]) -> Option<&'a mut T> {
     if items.is_empty() { None } else { Some(&mut items[rng.below(items.len())]) }
 }
 
+/// Puts a value in a place, where there is one.
+fn set_one<T>(rng: &mut Rng, items: &mut [T], value: T) {
+    if let Some(item) = one_of(rng, items) {
+        *item = value;
+    }
+}
+
 /// A size at which readers go wrong.
 fn size(rng: &mut Rng) -> usize {
     // The number of bytes is bounded by the file; a size is not.
@@ -162,10 +169,8 @@ fn tensor(rng: &mut Rng, graph: &mut Graph) {
             let odd =
                 [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, 0.0, 1e-45, -0.0, 1e30][rng.below(8)];
             match &mut tensor.data {
-                TensorData::F32(values) => {
-                    one_of(rng, values).into_iter().for_each(|value| *value = odd as f32)
-                }
-                TensorData::F64(values) => one_of(rng, values).into_iter().for_each(|value| *value = odd),
+                TensorData::F32(values) => set_one(rng, values, odd as f32),
+                TensorData::F64(values) => set_one(rng, values, odd),
                 _ => {}
             }
         }
@@ -241,14 +246,17 @@ fn node(rng: &mut Rng, graph: &mut Graph) {
                 match &mut attribute.value {
                     AttributeValue::Int(own) => *own = edge(rng),
                     AttributeValue::Float(own) => {
-                        *own = [f32::NAN, f32::INFINITY, -1.0, 0.0, 1e38][rng.below(5)]
+                        *own = [f32::NAN, f32::INFINITY, -1.0, 0.0, 1e38][rng.below(5)];
                     }
                     AttributeValue::Ints(own) => match rng.below(3) {
                         0 => own.push(edge(rng)),
                         1 => {
                             own.pop();
                         }
-                        _ => one_of(rng, own).into_iter().for_each(|own| *own = edge(rng)),
+                        _ => {
+                            let value = edge(rng);
+                            set_one(rng, own, value);
+                        }
                     },
                     other => *other = value(rng),
                 }
@@ -281,16 +289,16 @@ fn wiring(rng: &mut Rng, graph: &mut Graph) {
     let mut names: Vec<String> = graph.inputs.iter().map(|value| value.name.clone()).collect();
     names.extend(graph.initializers.iter().map(|tensor| tensor.name.clone()));
     names.extend(graph.nodes.iter().flat_map(|node| node.outputs.clone()));
-    names.extend(["".into(), "nothing".into()]);
+    names.extend([String::new(), "nothing".into()]);
     let name = names[rng.below(names.len())].clone();
     let Some(node) = one_of(rng, &mut graph.nodes) else { return };
     match rng.below(6) {
-        0 | 1 => one_of(rng, &mut node.inputs).into_iter().for_each(|own| own.clone_from(&name)),
+        0 | 1 => set_one(rng, &mut node.inputs, name),
         2 => node.inputs.push(name),
         3 => {
             node.inputs.pop();
         }
-        4 => one_of(rng, &mut node.outputs).into_iter().for_each(|own| own.clone_from(&name)),
+        4 => set_one(rng, &mut node.outputs, name),
         _ => node.outputs.push(name),
     }
 }

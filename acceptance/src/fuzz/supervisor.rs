@@ -89,7 +89,7 @@ impl<'a> Supervisor<'a> {
         let tallies: Vec<Result<Tally>> = thread::scope(|scope| {
             let handles: Vec<_> =
                 (0..self.options.workers).map(|first| scope.spawn(move || self.stripe(first))).collect();
-            let joined = handles.into_iter().map(|handle| handle.join());
+            let joined = handles.into_iter().map(thread::ScopedJoinHandle::join);
             joined
                 .map(|tally| tally.unwrap_or_else(|_| Err(Error::input("a supervising thread ended"))))
                 .collect()
