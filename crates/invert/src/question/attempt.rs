@@ -1,14 +1,19 @@
 //! One batch of queries in one region: peel, solve, replay through the unmodified graph, and again with a
 //! larger margin or a smaller tolerance for what the replay rejects.
 
-use netinverse_answer::{Answer, Evaluations, Nearest, Optimality};
-use netinverse_base::{Budget, Progress};
+use std::sync::OnceLock;
+
+use netinverse_answer::{Answer, Certificate, Evaluations, Nearest, Optimality};
+use netinverse_base::{Budget, Progress, Silent};
 use netinverse_linalg::{Matrix, singular_values};
 use netinverse_network::{Evaluator, Network};
 use netinverse_spec::TargetSet;
+use rayon::prelude::*;
 
+use super::certificate::{Proofs, by_multipliers, by_range};
+use super::extreme::Ascent;
 use super::prepare::Prepared;
-use super::{goals, region};
+use super::{goals, integers, region};
 use crate::solve::{Domain, Found, Goal, Norm, Options, PeeledGoal, Polyhedron, QueryResult, peel, solve};
 
 /// Bytes of Jacobians held at a time at most.
@@ -20,6 +25,9 @@ const STEPS: usize = 60;
 const MARGINS: [f64; 4] = [1e-6, 1e-5, 1e-4, 1e-3];
 /// Shares of the tolerance, one a try: undoing a tail may stretch what is left.
 const SHARES: [f64; 4] = [0.5, 0.05, 5e-3, 5e-4];
+
+/// Answers from which an objective is raised, for one query.
+const ASCENTS: usize = 12;
 
 /// A query in a region.
 #[derive(Debug, Clone)]
@@ -47,6 +55,8 @@ pub(super) struct Judge<'a> {
     evaluator: Evaluator<f64>,
     single: Evaluator<f32>,
     norm: Norm,
+    /// What is proved of each region, once it was asked for.
+    proofs: Vec<OnceLock<Proofs>>,
 }
 
 impl<'a> Judge<'a> {
@@ -55,6 +65,7 @@ impl<'a> Judge<'a> {
             evaluator: Evaluator::new(&prepared.network),
             single: Evaluator::new(&prepared.network),
             norm: prepared.problem().norm.into(),
+            proofs: prepared.regions.iter().map(|_| OnceLock::new()).collect(),
             prepared,
         }
     }
@@ -126,7 +137,9 @@ impl<'a> Judge<'a> {
         if !residual.is_finite() || y.iter().any(|v| !v.is_finite()) {
             return None;
         }
-        let free: Vec<usize> = (0..n).filter(|&i| domain.lower[i] < domain.upper[i]).collect();
+        let integers = &self.prepared.problem().integers;
+        let free: Vec<usize> =
+            (0..n).filter(|i| domain.lower[*i] < domain.upper[*i] && !integers.contains(i)).collect();
         let spectrum = singular_values(&Matrix::from_fn(m, free.len(), |k, i| jacobian[k * n + free[i]]));
         let largest = spectrum.first().copied().unwrap_or(0.0);
         let threshold = m.max(free.len()) as f64 * f64::EPSILON * largest;
@@ -149,6 +162,124 @@ impl<'a> Judge<'a> {
             x,
             y,
         })
+    }
+
+    /// Answers every aim in the domain: with an objective the best, with integers integral ones.
+    pub(super) fn answers(
+        &self,
+        domain: &Domain,
+        aims: &[Aim<'_>],
+        budget: &Budget,
+        progress: &dyn Progress,
+    ) -> Vec<Attempt> {
+        let problem = self.prepared.problem();
+        if problem.integers.is_empty() {
+            return self.best(domain, aims, problem.count, budget, progress);
+        }
+        let node = |domain: &Domain, aim: &Aim<'_>| {
+            let mut one = self.best(domain, std::slice::from_ref(aim), 1, budget, &Silent);
+            one.pop().unwrap_or_default()
+        };
+        let better = |a: &Answer, b: &Answer| self.rank(a) < self.rank(b);
+        let mut attempts = Vec::with_capacity(aims.len());
+        for aim in aims {
+            let (count, gap) = (problem.count, self.prepared.separation);
+            let mut found = integers::search(domain, &problem.integers, aim, count, budget, &node, &better);
+            found.answers = best_apart(found.answers, count, gap, &|a| self.rank(a));
+            attempts.push(found);
+            progress.update(attempts.len() as u64, "branching");
+        }
+        attempts
+    }
+
+    /// What answers are ordered by, the smallest first: the distance, or the objective.
+    pub(super) fn rank(&self, answer: &Answer) -> f64 {
+        match (answer.objective, &self.prepared.problem().objective) {
+            (Some(value), Some(objective)) => {
+                if objective.maximize {
+                    -value
+                } else {
+                    value
+                }
+            }
+            _ => answer.distance,
+        }
+    }
+
+    /// Answers every aim, all inputs continuous.
+    fn best(
+        &self,
+        domain: &Domain,
+        aims: &[Aim<'_>],
+        count: usize,
+        budget: &Budget,
+        progress: &dyn Progress,
+    ) -> Vec<Attempt> {
+        let Some((form, _)) = &self.prepared.objective else {
+            return self.search(domain, aims, count, true, budget, progress);
+        };
+        let first = self.search(domain, aims, count.max(ASCENTS), false, budget, progress);
+        // One region only: the bound of one says nothing about another.
+        let limit = match (&self.proofs[..], &self.prepared.regions[..]) {
+            ([proofs], [region]) => {
+                proofs.get_or_init(|| Proofs::new(&self.prepared.network, &region.domain)).largest(form)
+            }
+            _ => None,
+        };
+        first
+            .into_iter()
+            .zip(aims)
+            .map(|(attempt, aim)| self.ascend(attempt, aim, domain, limit, budget))
+            .collect()
+    }
+
+    /// Raises the objective from each answer of an attempt.
+    fn ascend(
+        &self,
+        mut attempt: Attempt,
+        aim: &Aim<'_>,
+        domain: &Domain,
+        limit: Option<f64>,
+        budget: &Budget,
+    ) -> Attempt {
+        let Some((form, constant)) = &self.prepared.objective else { return attempt };
+        let margin = MARGINS[0] * self.output_size(aim);
+        let goal = aim.set.map_or_else(anything, |set| goals::goal(set, self.prepared.outputs(), margin));
+        let ascent = Ascent {
+            evaluator: &self.evaluator,
+            domain,
+            goal: &goal,
+            form,
+            tolerance: self.tolerance(aim.set).min(region::solver_tolerance(domain)),
+        };
+        let stop = || budget.stop().is_some();
+        let raised: Vec<(Option<Answer>, Evaluations)> = attempt
+            .answers
+            .par_iter()
+            .map(|start| {
+                let mut spent = Evaluations::default();
+                let x = ascent.run(&start.x, &mut spent, &stop);
+                let answer = self.answer(aim, domain, x, &mut spent).or_else(|| Some(start.clone()));
+                (answer, spent)
+            })
+            .collect();
+        attempt.stopped |= stop();
+        attempt.answers.clear();
+        for (answer, spent) in raised {
+            attempt.evaluations.add(spent);
+            attempt.answers.extend(answer);
+        }
+        for answer in &mut attempt.answers {
+            let value = -self.rank(answer);
+            let reached = limit.is_some_and(|l| l + constant - value <= 1e-10 * value.abs().max(1.0));
+            answer.optimality = if reached { Optimality::Proved } else { Optimality::Local };
+        }
+        let count = self.prepared.problem().count;
+        attempt.answers =
+            best_apart(std::mem::take(&mut attempt.answers), count, self.prepared.separation, &|a| {
+                self.rank(a)
+            });
+        attempt
     }
 
     /// Searches for every aim in the domain.
@@ -198,7 +329,6 @@ impl<'a> Judge<'a> {
         budget: &Budget,
         progress: &dyn Progress,
     ) -> Vec<Option<QueryResult>> {
-        let m = self.prepared.outputs();
         let scale = self.output_size(&aims[pending[0]]);
         let margin = MARGINS[level] * scale;
         let mut tolerances = Vec::with_capacity(pending.len());
@@ -207,14 +337,7 @@ impl<'a> Judge<'a> {
             .map(|&index| {
                 let set = aims[index].set;
                 tolerances.push(SHARES[level] * self.tolerance(set).min(region::solver_tolerance(domain)));
-                let goal = set.map_or_else(
-                    || Goal::one(Polyhedron { rows: Vec::new(), constants: Vec::new(), equations: 0 }),
-                    |set| goals::goal(set, m, margin),
-                );
-                match &self.prepared.output_scale {
-                    Some(scale) => goals::unscaled(goal, scale),
-                    None => goal,
-                }
+                self.goal(set, margin)
             })
             .collect();
         let network = &self.prepared.inner;
@@ -245,6 +368,37 @@ impl<'a> Judge<'a> {
             }
         }
         results
+    }
+
+    /// The goal of a set in the outputs of the inner network.
+    pub(super) fn goal(&self, set: Option<&TargetSet>, margin: f64) -> Goal {
+        let goal = set.map_or_else(anything, |set| goals::goal(set, self.prepared.outputs(), margin));
+        match &self.prepared.output_scale {
+            Some(scale) => goals::unscaled(goal, scale),
+            None => goal,
+        }
+    }
+
+    /// A proof that nothing in the region is in the set, before any search.
+    pub(super) fn disprove(&self, region: usize, set: &TargetSet) -> Option<Certificate> {
+        let domain = &self.prepared.regions[region].domain;
+        let tolerance = self.tolerance(Some(set));
+        let inexact = matches!(set, TargetSet::Union(union) if !union.exact);
+        let proofs = self.proofs[region].get_or_init(|| Proofs::new(&self.prepared.network, domain));
+        proofs.by_intervals(set, tolerance).or_else(|| {
+            (!inexact)
+                .then(|| by_range(&self.prepared.inner, &self.goal(Some(set), 0.0), tolerance))
+                .flatten()
+        })
+    }
+
+    /// The same after a search that found nothing: closed forms.
+    pub(super) fn disprove_layer(&self, domain: &Domain, set: &TargetSet) -> Option<Certificate> {
+        if matches!(set, TargetSet::Union(union) if !union.exact) {
+            return None;
+        }
+        let goal = self.goal(Some(set), 0.0);
+        by_multipliers(&self.prepared.inner, domain, &goal, set, self.tolerance(Some(set)))
     }
 
     /// The magnitude of the outputs at the reference, at least 1e-3: margins are relative to it.
@@ -292,6 +446,11 @@ impl<'a> Judge<'a> {
         if attempt.answers.is_empty()
             && let (Some(seen), Some(set)) = (result.best, aim.set)
         {
+            // Before the tail the tolerance is another one: what came nearest may answer after all.
+            if let Some(answer) = self.answer(aim, domain, seen.x.clone(), &mut attempt.evaluations) {
+                attempt.answers.push(answer);
+                return;
+            }
             let y = self.output(&seen.x);
             attempt.evaluations.forward += 1;
             let residual = set.residual(&y);
@@ -301,4 +460,30 @@ impl<'a> Judge<'a> {
             }
         }
     }
+}
+
+/// The goal that every output meets.
+fn anything() -> Goal {
+    Goal::one(Polyhedron { rows: Vec::new(), constants: Vec::new(), equations: 0 })
+}
+
+/// The best answers that are `separation` apart, best first; `rank` is small for what is preferred.
+pub(super) fn best_apart(
+    mut answers: Vec<Answer>,
+    count: usize,
+    separation: f64,
+    rank: &dyn Fn(&Answer) -> f64,
+) -> Vec<Answer> {
+    answers.sort_by(|a, b| rank(a).total_cmp(&rank(b)));
+    let mut kept: Vec<Answer> = Vec::new();
+    for answer in answers {
+        let apart = kept.iter().all(|other| {
+            let square: f64 = other.x.iter().zip(&answer.x).map(|(a, b)| (a - b) * (a - b)).sum();
+            square.sqrt() >= separation && square > 0.0
+        });
+        if apart && kept.len() < count {
+            kept.push(answer);
+        }
+    }
+    kept
 }

@@ -24,7 +24,10 @@
 //! ```
 
 mod attempt;
+mod certificate;
+mod extreme;
 mod goals;
+mod integers;
 mod prepare;
 mod problem;
 mod region;

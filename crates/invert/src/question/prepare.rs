@@ -282,7 +282,7 @@ fn regions(
     let place = || Place::Option(option.into());
     let form = NormalForm::of(&Formula::all(conditions.into_iter().chain(own).collect())).at(place)?;
     if let Some(pair) = form.contradiction().filter(|_| form.is_contradictory()) {
-        return Err(Error::input(format!("`{}` and `{}` cannot hold together", pair.0, pair.1)).at(place()));
+        return Err(Error::input(format!("`{}` and `{}` exclude each other", pair.0, pair.1)).at(place()));
     }
     let mut regions = Vec::new();
     for case in Case::of(&form, lower.len()).at(place)? {

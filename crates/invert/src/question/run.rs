@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use netinverse_answer::{Answer, Certificate, Nearest, Query, Status};
+use netinverse_answer::{Certificate, Nearest, Query, Status};
 use netinverse_base::{Budget, Progress, Result, StopReason};
 use netinverse_spec::{Rounding, TargetSet};
 
-use super::attempt::{Aim, Attempt, Judge};
+use super::attempt::{Aim, Attempt, Judge, best_apart};
 use super::prepare::Prepared;
 
 /// Queries that are searched for together; memory is bounded by this and by the solver's batch, however
@@ -118,20 +118,33 @@ fn answer_chunk(
 ) -> Result<Vec<Query>> {
     let prepared = judge.prepared;
     let mut gathered: Vec<Gathered> = queries.iter().map(|_| Gathered::default()).collect();
-    for region in &prepared.regions {
-        let near: Vec<Vec<f64>> = queries.iter().map(|&query| prepared.near(query, region)).collect();
+    for (index, region) in prepared.regions.iter().enumerate() {
+        let mut near: Vec<Vec<f64>> = Vec::with_capacity(queries.len());
         let mut sets: Vec<Option<TargetSet>> = Vec::with_capacity(queries.len());
-        for (&query, near) in queries.iter().zip(&near) {
-            let own = prepared.asks_other_class().then(|| judge.class(near));
+        let mut proofs: Vec<Option<Certificate>> = Vec::with_capacity(queries.len());
+        for &query in queries {
+            near.push(prepared.near(query, region));
+            let own = prepared.asks_other_class().then(|| judge.class(&near[near.len() - 1]));
+            let outward = prepared.set(query, region, own, Rounding::Outward)?;
+            proofs.push(outward.and_then(|set| judge.disprove(index, &set)));
             sets.push(prepared.set(query, region, own, Rounding::Inward)?);
         }
-        let aims: Vec<Aim<'_>> =
-            sets.iter().zip(near).map(|(set, near)| Aim { set: set.as_ref(), near }).collect();
-        let count = prepared.problem().count;
-        let attempts = judge.search(&region.domain, &aims, count, true, budget, progress);
-        for (gathered, attempt) in gathered.iter_mut().zip(attempts) {
+        let open: Vec<usize> = (0..queries.len()).filter(|&position| proofs[position].is_none()).collect();
+        let aims: Vec<Aim<'_>> = open
+            .iter()
+            .map(|&position| Aim { set: sets[position].as_ref(), near: std::mem::take(&mut near[position]) })
+            .collect();
+        let found = judge.answers(&region.domain, &aims, budget, progress);
+        let mut attempts: Vec<Attempt> = queries.iter().map(|_| Attempt::default()).collect();
+        for (&position, attempt) in open.iter().zip(found) {
+            if let (true, Some(set)) = (attempt.answers.is_empty(), &sets[position]) {
+                proofs[position] = judge.disprove_layer(&region.domain, set);
+            }
+            attempts[position] = attempt;
+        }
+        for ((gathered, attempt), proof) in gathered.iter_mut().zip(attempts).zip(proofs) {
             gathered.attempts.push(attempt);
-            gathered.proofs.push(None);
+            gathered.proofs.push(proof);
         }
     }
     let stopped = budget.stop().is_some();
@@ -139,12 +152,13 @@ fn answer_chunk(
     Ok(queries
         .iter()
         .zip(gathered)
-        .map(|(&query, gathered)| conclude(prepared, rows[query], gathered, stopped))
+        .map(|(&query, gathered)| conclude(judge, rows[query], gathered, stopped))
         .collect())
 }
 
 /// One query from its attempts in all regions.
-fn conclude(prepared: &Prepared, row: usize, gathered: Gathered, stopped: bool) -> Query {
+fn conclude(judge: &Judge<'_>, row: usize, gathered: Gathered, stopped: bool) -> Query {
+    let prepared = judge.prepared;
     let Gathered { attempts, proofs } = gathered;
     let mut query = Query {
         row,
@@ -171,12 +185,14 @@ fn conclude(prepared: &Prepared, row: usize, gathered: Gathered, stopped: bool) 
     }
     let count = prepared.problem().count;
     if several {
-        query.answers = best_apart(query.answers, count, prepared.separation);
+        query.answers = best_apart(query.answers, count, prepared.separation, &|a| judge.rank(a));
     }
     if !query.answers.is_empty() {
         query.status = Status::Solved;
         query.nearest = None;
-        query.radius = (count > 1).then_some(radius);
+        // Among optima and integers the farthest-point order has no say.
+        let by_distance = prepared.objective.is_none() && prepared.problem().integers.is_empty();
+        query.radius = (count > 1 && by_distance).then_some(radius);
     } else if let Some(proofs) = proofs.into_iter().collect::<Option<Vec<Certificate>>>() {
         query.status = Status::Unreachable;
         query.certificate = proofs.into_iter().next();
@@ -184,21 +200,4 @@ fn conclude(prepared: &Prepared, row: usize, gathered: Gathered, stopped: bool) 
         query.status = Status::Limit;
     }
     query
-}
-
-/// The best answers that are `separation` apart, best first.
-pub(super) fn best_apart(mut answers: Vec<Answer>, count: usize, separation: f64) -> Vec<Answer> {
-    let key = |answer: &Answer| answer.distance;
-    answers.sort_by(|a, b| key(a).total_cmp(&key(b)));
-    let mut kept: Vec<Answer> = Vec::new();
-    for answer in answers {
-        let apart = kept.iter().all(|other| {
-            let square: f64 = other.x.iter().zip(&answer.x).map(|(a, b)| (a - b) * (a - b)).sum();
-            square.sqrt() >= separation && square > 0.0
-        });
-        if apart && kept.len() < count {
-            kept.push(answer);
-        }
-    }
-    kept
 }

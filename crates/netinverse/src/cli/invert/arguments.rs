@@ -28,10 +28,23 @@ pub(crate) struct InvertOptions {
     #[command(flatten)]
     pub(crate) asked: AskedOptions,
     /// The class must exceed every other by K, in units of the outputs
-    #[arg(long, value_name = "K", requires = "class", help_heading = "Outputs")]
+    #[arg(
+        long,
+        allow_negative_numbers = true,
+        value_name = "K",
+        requires = "class",
+        help_heading = "Outputs"
+    )]
     pub(crate) margin: Option<f64>,
     /// The class must have this probability
-    #[arg(long, value_name = "P", requires = "class", conflicts_with = "margin", help_heading = "Outputs")]
+    #[arg(
+        long,
+        allow_negative_numbers = true,
+        value_name = "P",
+        requires = "class",
+        conflicts_with = "margin",
+        help_heading = "Outputs"
+    )]
     pub(crate) probability: Option<f64>,
     /// Make this linear form of the outputs as large as possible, such as "y0 - 2*y1"
     #[arg(long, value_name = "FORM", allow_hyphen_values = true, help_heading = "Outputs")]
@@ -46,7 +59,7 @@ pub(crate) struct InvertOptions {
     )]
     pub(crate) minimize: Option<String>,
     /// Stored numbers of targets and references are multiplied by this, pixels too [default: pixels by 1/255]
-    #[arg(long, value_name = "S", help_heading = "Outputs")]
+    #[arg(long, allow_negative_numbers = true, value_name = "S", help_heading = "Outputs")]
     pub(crate) scale: Option<f64>,
     /// Take these rows, a..b (b not included)
     #[arg(long, value_name = "A..B", help_heading = "Outputs")]
@@ -78,10 +91,10 @@ pub(crate) struct InvertOptions {
     #[arg(long, value_name = "K", default_value_t = 1, help_heading = "Answers")]
     pub(crate) count: usize,
     /// Answers are this far apart [default: 5 % of the bounds' diagonal]
-    #[arg(long, value_name = "D", help_heading = "Answers")]
+    #[arg(long, allow_negative_numbers = true, value_name = "D", help_heading = "Answers")]
     pub(crate) separation: Option<f64>,
     /// The largest residual of an answer [default: 1e-10 of the target's magnitude, at least 1e-10]
-    #[arg(long, value_name = "T", help_heading = "Answers")]
+    #[arg(long, allow_negative_numbers = true, value_name = "T", help_heading = "Answers")]
     pub(crate) tolerance: Option<f64>,
     /// Starts of the search for a row at most
     #[arg(long, value_name = "N", default_value_t = 64, help_heading = "Answers")]
