@@ -61,7 +61,7 @@ fn save(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 fn indent(lines: &str) -> String {
-    lines.lines().map(|line| format!("  {line}\n")).collect()
+    lines.lines().fold(String::new(), |all, line| all + "  " + line + "\n")
 }
 
 /// Breaks the text between words so that no line is longer than `width` characters.

@@ -94,7 +94,9 @@ fn scaled(mut rows: Matrix) -> Matrix {
     for i in 0..rows.rows() {
         let length = netinverse_linalg::norm(rows.row(i));
         if length > 0.0 {
-            rows.row_mut(i).iter_mut().for_each(|v| *v /= length);
+            for v in rows.row_mut(i) {
+                *v /= length;
+            }
         }
     }
     rows

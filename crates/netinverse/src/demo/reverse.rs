@@ -74,7 +74,9 @@ fn class_means(images: &Matrix, labels: &[u8]) -> Vec<Vec<f64>> {
         }
     }
     for (mean, count) in means.iter_mut().zip(counts) {
-        mean.iter_mut().for_each(|v| *v /= f64::max(count, 1.0));
+        for v in mean {
+            *v /= f64::max(count, 1.0);
+        }
     }
     means
 }
