@@ -56,7 +56,7 @@ pub struct Summary {
     /// Float32 outputs of projected digits that are exactly 0 or 1, whose logit is lost.
     pub saturated_outputs: usize,
 
-    /// Two images in [0,1]^784 with equal outputs.
+    /// Two images in `[0, 1]^784` with equal outputs.
     pub twins: Twins,
     /// The spectrum of W and what a determinant makes of it.
     pub spectrum: Spectrum,
