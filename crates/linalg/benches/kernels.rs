@@ -142,28 +142,31 @@ fn conv_net<T: Real>(precision: &str) {
     let dense = numbers::<T>(10 * 1568);
     let x = numbers::<T>(samples * 784);
     let mut scratch = numbers::<T>(shapes[0].scratch_len().max(shapes[1].scratch_len()));
-    // Per layer: after the convolution, after relu, after pooling, and which element won.
+    // Per layer: after the convolution and relu, after pooling, and which element won.
     let sizes = shapes.map(|shape| samples * shape.output_len());
-    let mut z = sizes.map(numbers::<T>);
     let mut a = sizes.map(numbers::<T>);
     let mut p = sizes.map(|size| numbers::<T>(size / 4));
     let mut argmax = sizes.map(|size| vec![0u32; size / 4]);
-    let (mut da, mut dz, mut dp) = (a.clone(), z.clone(), p.clone());
+    let (mut da, mut dz, mut dp) = (a.clone(), a.clone(), p.clone());
     let (mut y, mut dx) = (numbers::<T>(samples * 10), x.clone());
     let mut run = |backward: bool| {
         for layer in 0..2 {
             let (before, after) = p.split_at_mut(layer);
             let input = before.last().unwrap_or(&x);
-            T::convolve(
-                &shapes[layer],
+            let (shape, pool) = (&shapes[layer], &pools[layer]);
+            T::convolve_relu(
+                shape,
                 input,
                 &weights[layer],
                 Some(&biases[layer]),
-                &mut z[layer],
+                &mut a[layer],
                 &mut scratch,
             );
-            T::relu(&z[layer], &mut a[layer]);
-            T::max_pool(&pools[layer], &a[layer], &mut after[0], &mut argmax[layer]);
+            if backward {
+                T::max_pool(pool, &a[layer], &mut after[0], &mut argmax[layer]);
+            } else {
+                T::max_pool_values(pool, &a[layer], &mut after[0]);
+            }
         }
         let dense = View::new(&dense, 10, 1568);
         let last = View::new(&p[1], samples, 1568);
@@ -175,7 +178,7 @@ fn conv_net<T: Real>(precision: &str) {
         T::product(T::ONE, dy, dense, T::ZERO, ViewMut::new(&mut dp[1], samples, 1568));
         for layer in [1, 0] {
             T::max_pool_vjp(&pools[layer], &argmax[layer], &dp[layer], &mut da[layer]);
-            T::relu_vjp(&z[layer], &a[layer], &da[layer], &mut dz[layer]);
+            T::relu_vjp(&a[layer], &a[layer], &da[layer], &mut dz[layer]);
             let out = if layer == 0 { &mut dx } else { &mut dp[0] };
             T::convolve_adjoint(&shapes[layer], &dz[layer], &weights[layer], out, &mut scratch);
         }
@@ -183,9 +186,11 @@ fn conv_net<T: Real>(precision: &str) {
     println!("{precision} conv net, batch 64: forward {:8.1} us", time(|| run(false)));
     println!("{precision} conv net, batch 64: forward + vjp {:8.1} us", time(|| run(true)));
     println!(
-        "{precision} pools: {:8.1} us, {:8.1} us",
+        "{precision} pools: {:8.1} us, {:8.1} us; without positions {:8.1} us, {:8.1} us",
         time(|| T::max_pool(&pools[0], &a[0], &mut p[0], &mut argmax[0])),
-        time(|| T::max_pool(&pools[1], &a[1], &mut p[1], &mut argmax[1]))
+        time(|| T::max_pool(&pools[1], &a[1], &mut p[1], &mut argmax[1])),
+        time(|| T::max_pool_values(&pools[0], &a[0], &mut p[0])),
+        time(|| T::max_pool_values(&pools[1], &a[1], &mut p[1]))
     );
 }
 

@@ -219,6 +219,16 @@ pub trait Real:
         scratch: &mut [Self],
     );
 
+    /// y ← max(w ∗ x + bias, 0): [`Real::convolve`] and [`Real::relu`] in one pass over y, with the same bits.
+    fn convolve_relu(
+        shape: &ConvShape,
+        x: &[Self],
+        w: &[Self],
+        bias: Option<&[Self]>,
+        y: &mut [Self],
+        scratch: &mut [Self],
+    );
+
     /// dx ← wᵀ ∗ dy, the adjoint of [`Real::convolve`] (without bias) in x; also the transposed convolution.
     fn convolve_adjoint(shape: &ConvShape, dy: &[Self], w: &[Self], dx: &mut [Self], scratch: &mut [Self]);
 
@@ -236,6 +246,13 @@ pub trait Real:
     ///
     /// Padding never wins; NaN does. A window wholly in the padding gives −∞ and `u32::MAX`.
     fn max_pool(window: &WindowShape, x: &[Self], y: &mut [Self], argmax: &mut [u32]);
+
+    /// [`Real::max_pool`] without the positions, for who wants no derivatives.
+    fn max_pool_values(window: &WindowShape, x: &[Self], y: &mut [Self]);
+
+    /// y ← `weights` ⊙ the sums of the windows of each plane; padding is 0. There is one weight for each window of a
+    /// plane, and `scratch` has at least [`WindowShape::pool_scratch_len`] elements.
+    fn sum_pool(window: &WindowShape, weights: &[Self], x: &[Self], y: &mut [Self], scratch: &mut [Self]);
 
     /// dx ← dy summed at the positions `argmax` that [`Real::max_pool`] found, 0 elsewhere.
     fn max_pool_vjp(window: &WindowShape, argmax: &[u32], dy: &[Self], dx: &mut [Self]);
@@ -409,7 +426,17 @@ macro_rules! precision {
                 y: &mut [Self],
                 scratch: &mut [Self],
             ) {
-                convolution::forward(shape, x, w, bias, y, scratch);
+                convolution::forward(shape, x, w, (bias, false), y, scratch);
+            }
+            fn convolve_relu(
+                shape: &ConvShape,
+                x: &[Self],
+                w: &[Self],
+                bias: Option<&[Self]>,
+                y: &mut [Self],
+                scratch: &mut [Self],
+            ) {
+                convolution::forward(shape, x, w, (bias, true), y, scratch);
             }
             fn convolve_adjoint(
                 shape: &ConvShape,
@@ -432,6 +459,18 @@ macro_rules! precision {
             }
             fn max_pool(window: &WindowShape, x: &[Self], y: &mut [Self], argmax: &mut [u32]) {
                 pooling::forward(window, x, y, argmax);
+            }
+            fn max_pool_values(window: &WindowShape, x: &[Self], y: &mut [Self]) {
+                pooling::values(window, x, y);
+            }
+            fn sum_pool(
+                window: &WindowShape,
+                weights: &[Self],
+                x: &[Self],
+                y: &mut [Self],
+                scratch: &mut [Self],
+            ) {
+                pooling::sums(window, weights, x, y, scratch);
             }
             fn max_pool_vjp(window: &WindowShape, argmax: &[u32], dy: &[Self], dx: &mut [Self]) {
                 pooling::vjp(window, argmax, dy, dx);

@@ -64,6 +64,8 @@ pub(crate) trait Lane: Real + faer::traits::ComplexField {
     fn neg_v<S: Simd>(s: S, a: Self::V<S>) -> Self::V<S>;
     /// a < b, false with NaN.
     fn less<S: Simd>(s: S, a: Self::V<S>, b: Self::V<S>) -> Self::M<S>;
+    /// a ≤ b, false with NaN.
+    fn at_most<S: Simd>(s: S, a: Self::V<S>, b: Self::V<S>) -> Self::M<S>;
     fn select<S: Simd>(s: S, mask: Self::M<S>, yes: Self::V<S>, no: Self::V<S>) -> Self::V<S>;
     /// The sum of the lanes.
     fn sum_lanes<S: Simd>(s: S, a: Self::V<S>) -> Self;
@@ -77,7 +79,7 @@ pub(crate) trait Lane: Real + faer::traits::ComplexField {
 macro_rules! lane {
     ($T:ident, $Bits:ident, mantissa $mantissa:literal, bias $bias:literal,
      $V:ident, $M:ident, $lanes:ident, $splat:ident, $between:ident, $load:ident, $store:ident,
-     $add:ident, $sub:ident, $mul:ident, $div:ident, $fma:ident, $abs:ident, $neg:ident, $less:ident,
+     $add:ident, $sub:ident, $mul:ident, $div:ident, $fma:ident, $abs:ident, $neg:ident, $less:ident, $at_most:ident,
      $select:ident, $sum:ident) => {
         impl Lane for $T {
             type V<S: Simd> = S::$V;
@@ -163,6 +165,11 @@ macro_rules! lane {
             }
 
             #[inline(always)]
+            fn at_most<S: Simd>(s: S, a: S::$V, b: S::$V) -> S::$M {
+                s.$at_most(a, b)
+            }
+
+            #[inline(always)]
             fn select<S: Simd>(s: S, mask: S::$M, yes: S::$V, no: S::$V) -> S::$V {
                 s.$select(mask, yes, no)
             }
@@ -206,7 +213,7 @@ macro_rules! lane {
 
 lane!(f32, u32, mantissa 23, bias 127, f32s, m32s, F32_LANES, splat_f32s, mask_between_m32s,
     mask_load_ptr_f32s, mask_store_ptr_f32s, add_f32s, sub_f32s, mul_f32s, div_f32s, mul_add_e_f32s,
-    abs_f32s, neg_f32s, less_than_f32s, select_f32s, reduce_sum_f32s);
+    abs_f32s, neg_f32s, less_than_f32s, less_than_or_equal_f32s, select_f32s, reduce_sum_f32s);
 lane!(f64, u64, mantissa 52, bias 1023, f64s, m64s, F64_LANES, splat_f64s, mask_between_m64s,
     mask_load_ptr_f64s, mask_store_ptr_f64s, add_f64s, sub_f64s, mul_f64s, div_f64s, mul_add_e_f64s,
-    abs_f64s, neg_f64s, less_than_f64s, select_f64s, reduce_sum_f64s);
+    abs_f64s, neg_f64s, less_than_f64s, less_than_or_equal_f64s, select_f64s, reduce_sum_f64s);

@@ -47,6 +47,11 @@ impl WindowShape {
         self.output[0] * self.output[1]
     }
 
+    /// How many elements of scratch [`Real::sum_pool`](crate::Real::sum_pool) needs, whatever the number of planes.
+    pub fn pool_scratch_len(&self) -> usize {
+        crate::pooling::scratch_len(self)
+    }
+
     /// The input's position under tap `tap` of window `position` along `axis`, where it is inside the input.
     #[inline]
     pub(crate) fn source(&self, axis: usize, position: usize, tap: usize) -> Option<usize> {

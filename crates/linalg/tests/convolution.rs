@@ -130,6 +130,11 @@ fn check<T: Real>(tolerance: f64) {
             }
             T::convolve(&shape, &x, &w, Some(&bias), &mut y, &mut scratch);
             close(&y, &y_sum, tolerance, &what);
+            let mut positive = y.clone();
+            T::relu(&y, &mut positive);
+            let mut fused = vec![T::from_f64(f64::NAN); y.len()];
+            T::convolve_relu(&shape, &x, &w, Some(&bias), &mut fused, &mut scratch);
+            assert!(fused == positive, "{what}: convolve_relu");
         }
     }
 }
@@ -163,6 +168,10 @@ fn empty_convolutions() {
 fn pooling<T: Real>() {
     for (input, kernel, strides, pads, output) in [
         ([28, 28], [2, 2], [2, 2], [0, 0], [14, 14]),
+        ([14, 14], [2, 2], [2, 2], [0, 0], [7, 7]),
+        ([2, 46], [2, 2], [2, 2], [0, 0], [1, 23]),
+        ([4, 2000], [2, 2], [2, 2], [0, 0], [2, 1000]),
+        ([27, 27], [4, 4], [4, 4], [0, 0], [6, 6]),
         ([7, 9], [3, 3], [2, 2], [1, 1], [4, 5]),
         ([7, 7], [2, 2], [2, 2], [0, 0], [4, 4]),
         ([5, 6], [3, 2], [1, 1], [1, 1], [5, 7]),
@@ -177,6 +186,10 @@ fn pooling<T: Real>() {
         let len = planes * window.output_area();
         let (mut y, mut argmax) = (vec![T::ZERO; len], vec![0; len]);
         T::max_pool(&window, &x, &mut y, &mut argmax);
+        let mut values = vec![T::ZERO; len];
+        T::max_pool_values(&window, &x, &mut values);
+        assert!(values == y, "{window:?}: max_pool_values");
+        sums(&window, &x);
         let dy = numbers::<T>(len, 0.3);
         let mut dx = vec![T::from_f64(f64::NAN); x.len()];
         T::max_pool_vjp(&window, &argmax, &dy, &mut dx);
@@ -219,6 +232,42 @@ fn pooling<T: Real>() {
     let (mut y, mut argmax) = ([T::ZERO], [0]);
     T::max_pool(&window, &[T::ONE, T::from_f64(f64::NAN), T::from_f64(3.0), T::ZERO], &mut y, &mut argmax);
     assert!(y[0].to_f64().is_nan() && argmax[0] == 1, "NaN wins");
+    // In each place of a square, in a row of squares that fills no vector.
+    let window = WindowShape { input: [2, 10], output: [1, 5], ..window };
+    for at in 0..20 {
+        let mut x: Vec<T> = numbers(20, 0.4);
+        x[at] = T::from_f64(f64::NAN);
+        let mut y = [T::ZERO; 5];
+        T::max_pool_values(&window, &x, &mut y);
+        assert!((0..5).all(|i| y[i].to_f64().is_nan() == (i == at % 10 / 2)), "NaN wins at {at}");
+    }
+}
+
+/// Weighted sums of windows by the definition.
+fn sums<T: Real>(window: &WindowShape, x: &[T]) {
+    let (input, output) = (window.input_area(), window.output_area());
+    let weights = numbers::<T>(output, 1.7);
+    let mut y = vec![T::from_f64(f64::NAN); x.len() / input * output];
+    // Whatever the scratch held must not matter.
+    let mut scratch = vec![T::from_f64(f64::NAN); window.pool_scratch_len()];
+    T::sum_pool(window, &weights, x, &mut y, &mut scratch);
+    let expected: Vec<f64> = (0..y.len())
+        .map(|at| {
+            let (plane, position) = (at / output, at % output);
+            let sees = |axis: usize, window_at: usize, i: usize| {
+                (0..window.kernel[axis]).any(|tap| {
+                    window_at * window.strides[axis] + tap * window.dilations[axis] == i + window.pads[axis]
+                })
+            };
+            let sum: f64 = (0..input)
+                .filter(|i| sees(0, position / window.output[1], i / window.input[1]))
+                .filter(|i| sees(1, position % window.output[1], i % window.input[1]))
+                .map(|i| x[plane * input + i].to_f64())
+                .sum();
+            weights[position].to_f64() * sum
+        })
+        .collect();
+    close(&y, &expected, 1e-5, "sum_pool");
 }
 
 #[test]

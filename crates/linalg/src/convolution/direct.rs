@@ -7,6 +7,7 @@
 use pulp::{Simd, WithSimd};
 
 use crate::WindowShape;
+use crate::elementwise::{Function, Relu};
 use crate::simd::{Lane, dispatch};
 
 /// Kernels of more taps in a plane than this go through the matrix product.
@@ -96,12 +97,12 @@ impl Direct {
         self.weights_len() + self.inputs * self.channel() + SLACK + MAX_ROWS * self.flat_len()
     }
 
-    /// y ← w ∗ x + bias for samples `x_step` and `y_step` apart.
+    /// y ← w ∗ x + bias, or its positive part where `relu`, for samples `x_step` and `y_step` apart.
     pub(super) fn run<T: Lane>(
         &self,
         x: (&[T], usize),
         w: (&[T], Weights),
-        bias: Option<&[T]>,
+        (bias, relu): (Option<&[T]>, bool),
         y: (&mut [T], usize),
         samples: usize,
         scratch: &mut [T],
@@ -116,25 +117,58 @@ impl Direct {
         assert!(w.0.len() >= self.weights_len(), "w is too short");
         assert!(bias.is_none_or(|bias| bias.len() >= self.outputs), "the bias is too short");
         assert!(scratch.len() >= self.scratch_len(), "the scratch is too short");
-        dispatch(Run { shape: self, x, w, bias, y, samples, scratch });
+        dispatch(Run { shape: self, x, w, bias, relu, y, samples, scratch });
     }
 
     /// The copy of a sample with its padding, by phases.
+    ///
+    /// Whole vectors are written, over the beginning of the next line, which is written later; the last line's reach
+    /// into the slack.
     #[inline(always)]
-    fn copy<T: Lane>(&self, x: &[T], copy: &mut [T]) {
+    fn copy<T: Lane, S: Simd>(&self, s: S, x: &[T], copy: &mut [T]) {
         let window = &self.window;
         let [rows, columns] = self.plane;
-        let mut lines = copy.chunks_exact_mut(columns);
+        let lanes = T::lanes(s);
+        let (pad, stride) = (window.pads[1], window.strides[1]);
+        let before = pad.min(columns);
+        let inside = window.input[1].min(columns - before);
+        let tail = T::head(s, inside % lanes);
+        assert!(copy.len() >= self.inputs * self.channel() + SLACK, "the copy is too short");
+        let mut at = 0;
         for x in x.chunks_exact(window.input_area()) {
             for phase_y in 0..self.phases[0] {
                 for phase_x in 0..self.phases[1] {
-                    for (row, line) in (0..rows).zip(&mut lines) {
+                    for row in 0..rows {
                         let y = (row * window.strides[0] + phase_y).wrapping_sub(window.pads[0]);
-                        if y >= window.input[0] {
-                            line.fill(T::ZERO);
-                        } else {
-                            copy_line(&x[y * window.input[1]..][..window.input[1]], window, phase_x, line);
+                        let from = x.get(y.wrapping_mul(window.input[1])..).filter(|_| y < window.input[0]);
+                        // SAFETY: a line ends inside the copy before its slack, which is longer than a vector; the
+                        // `inside` numbers read are a part of the row of x.
+                        unsafe {
+                            let line = copy.as_mut_ptr().add(at);
+                            match from {
+                                None => zeros::<T, S>(s, line, 0..columns),
+                                Some(from) if stride == 1 => {
+                                    zeros::<T, S>(s, line, 0..before);
+                                    let from = from[..inside].as_ptr();
+                                    let whole = inside / lanes * lanes;
+                                    for at in (0..whole).step_by(lanes) {
+                                        T::store(s, line.add(before + at), T::load(s, from.add(at)));
+                                    }
+                                    let mut end = before + whole;
+                                    if whole < inside {
+                                        T::store(s, line.add(end), T::load_masked(s, tail, from.add(whole)));
+                                        end += lanes;
+                                    }
+                                    zeros::<T, S>(s, line, end..columns);
+                                }
+                                Some(from) => {
+                                    zeros::<T, S>(s, line, 0..columns);
+                                    let line = std::slice::from_raw_parts_mut(line, columns);
+                                    pick(&from[..window.input[1]], window, phase_x, line);
+                                }
+                            }
                         }
+                        at += columns;
                     }
                 }
             }
@@ -142,21 +176,40 @@ impl Direct {
     }
 }
 
-/// Every `stride`-th number of a row from a phase on, with zeros outside the row.
+/// Zeros at the places of a range, and up to the end of the last vector.
+///
+/// # Safety
+/// The line is valid for these writes.
 #[inline(always)]
-fn copy_line<T: Lane>(row: &[T], window: &WindowShape, phase: usize, line: &mut [T]) {
+unsafe fn zeros<T: Lane, S: Simd>(s: S, line: *mut T, range: std::ops::Range<usize>) {
+    for at in range.step_by(T::lanes(s)) {
+        // SAFETY: the caller's.
+        unsafe { T::store(s, line.add(at), T::splat(s, T::ZERO)) };
+    }
+}
+
+/// Every `stride`-th number of a row from a phase on, where the line is inside the row.
+#[inline(always)]
+fn pick<T: Lane>(row: &[T], window: &WindowShape, phase: usize, line: &mut [T]) {
+    /// Numbers picked at a time.
+    const BLOCK: usize = 8;
     let (pad, stride) = (window.pads[1], window.strides[1]);
-    if stride == 1 {
-        let before = pad.min(line.len());
-        let inside = row.len().min(line.len() - before);
-        line[..before].fill(T::ZERO);
-        line[before..before + inside].copy_from_slice(&row[..inside]);
-        line[before + inside..].fill(T::ZERO);
-    } else {
-        for (column, out) in line.iter_mut().enumerate() {
-            let x = (column * stride + phase).wrapping_sub(pad);
-            *out = row.get(x).copied().unwrap_or(T::ZERO);
+    let first = pad.saturating_sub(phase).div_ceil(stride);
+    let end = (row.len() + pad).saturating_sub(phase).div_ceil(stride).min(line.len());
+    if first >= end {
+        return;
+    }
+    let (mut row, mut line) = (&row[first * stride + phase - pad..], &mut line[first..end]);
+    if stride == 2 {
+        while let (Some(from), Some(to)) =
+            (row.first_chunk::<{ 2 * BLOCK - 1 }>(), line.first_chunk_mut::<BLOCK>())
+        {
+            *to = std::array::from_fn(|i| from[2 * i]);
+            (row, line) = (row.get(2 * BLOCK..).unwrap_or_default(), &mut line[BLOCK..]);
         }
+    }
+    for (to, from) in line.iter_mut().zip(row.iter().step_by(stride)) {
+        *to = *from;
     }
 }
 
@@ -165,6 +218,7 @@ struct Run<'a, T> {
     x: (&'a [T], usize),
     w: (&'a [T], Weights),
     bias: Option<&'a [T]>,
+    relu: bool,
     y: (&'a mut [T], usize),
     samples: usize,
     scratch: &'a mut [T],
@@ -189,13 +243,14 @@ impl<T: Lane> WithSimd for Run<'_, T> {
         let use_flat = 4 * in_flat < 3 * in_rows;
         for sample in 0..self.samples {
             let x = &self.x.0[sample * self.x.1..][..shape.inputs * shape.window.input_area()];
-            shape.copy(x, &mut copy[..shape.inputs * shape.channel()]);
+            shape.copy(s, x, copy);
             let y = &mut self.y.0[sample * self.y.1..][..shape.outputs * area];
             let mut tiles = Tiles {
                 shape,
                 copy: copy.as_ptr(),
                 weights: weights.as_ptr(),
                 bias: std::ptr::null(),
+                relu: self.relu,
                 y: y.as_mut_ptr(),
                 y_step: area,
                 line: width,
@@ -231,13 +286,25 @@ impl<T: Lane> WithSimd for Run<'_, T> {
                 if use_flat {
                     for (y, flat) in y.chunks_exact_mut(area).zip(flat.chunks_exact(shape.flat_len())) {
                         for (y, flat) in y.chunks_exact_mut(width).zip(flat.chunks(shape.plane[1])) {
-                            y.copy_from_slice(&flat[..width]);
+                            copy_row(s, &flat[..width], y);
                         }
                     }
                 }
                 output += block;
             }
         }
+    }
+}
+
+/// y ← x, for a few numbers.
+#[inline(always)]
+fn copy_row<T: Lane, S: Simd>(s: S, x: &[T], y: &mut [T]) {
+    assert!(x.len() == y.len(), "rows of one length");
+    let lanes = T::lanes(s);
+    for (x, y) in x.chunks(lanes).zip(y.chunks_mut(lanes)) {
+        let head = T::head(s, x.len());
+        // SAFETY: the mask is true in as many lanes as both have numbers.
+        unsafe { T::store_masked(s, head, y.as_mut_ptr(), T::load_masked(s, head, x.as_ptr())) };
     }
 }
 
@@ -256,13 +323,18 @@ fn reorder<T: Lane>(shape: &Direct, rows: usize, (w, order): (&[T], Weights), we
         let size = block(shape.outputs - output, rows);
         let weights = &mut weights[output * inputs * taps..][..size * inputs * taps];
         for row in 0..size {
-            for input in 0..inputs {
-                for tap in 0..taps {
-                    let from = match order {
-                        Weights::Stored => ((output + row) * inputs + input) * taps + tap,
-                        Weights::Adjoint => (input * shape.outputs + output + row) * taps + taps - 1 - tap,
-                    };
-                    weights[(input * taps + tap) * size + row] = w[from];
+            let mut places = weights[row..].iter_mut().step_by(size);
+            match order {
+                Weights::Stored => {
+                    let w = &w[(output + row) * inputs * taps..][..inputs * taps];
+                    places.zip(w).for_each(|(place, w)| *place = *w);
+                }
+                Weights::Adjoint => {
+                    for input in 0..inputs {
+                        let w = &w[(input * shape.outputs + output + row) * taps..][..taps];
+                        // The reversed taps first: `zip` asks its first side for one more than it uses.
+                        w.iter().rev().zip(&mut places).for_each(|(w, place)| *place = *w);
+                    }
                 }
             }
         }
@@ -276,6 +348,7 @@ struct Tiles<'a, T> {
     copy: *const T,
     weights: *const T,
     bias: *const T,
+    relu: bool,
     y: *mut T,
     /// From a channel to the next in y.
     y_step: usize,
@@ -348,6 +421,13 @@ impl<T: Lane> Tiles<'_, T> {
                     w = w.add(R);
                 }
                 x = x.map(|x| x.wrapping_add(channel));
+            }
+            if self.relu {
+                for sums in &mut sums {
+                    for sum in sums {
+                        *sum = Function::<T>::value(Relu, s, *sum);
+                    }
+                }
             }
             for (r, sums) in sums.into_iter().enumerate() {
                 for (v, (line, vector)) in at.into_iter().enumerate() {

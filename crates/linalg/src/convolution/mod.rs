@@ -88,12 +88,12 @@ fn samples(len: usize, sample: usize) -> usize {
     len / sample
 }
 
-/// y ← w ∗ x + bias for each sample.
+/// y ← w ∗ x + bias for each sample, or its positive part where `relu`.
 pub(crate) fn forward<T: Lane>(
     shape: &ConvShape,
     x: &[T],
     w: &[T],
-    bias: Option<&[T]>,
+    (bias, relu): (Option<&[T]>, bool),
     y: &mut [T],
     scratch: &mut [T],
 ) {
@@ -107,7 +107,7 @@ pub(crate) fn forward<T: Lane>(
             direct.run(
                 (&x[index * group.input_len..], shape.input_len()),
                 (w, Weights::Stored),
-                bias,
+                (bias, relu),
                 (&mut y[index * group.output_len..], shape.output_len()),
                 samples,
                 scratch,
@@ -130,6 +130,10 @@ pub(crate) fn forward<T: Lane>(
                 T::ONE,
                 ViewMut::new(y, group.outputs, area),
             );
+            if relu {
+                // As the element-wise kernel: NaN stays.
+                y.iter_mut().filter(|y| **y < T::ZERO).for_each(|y| *y = T::ZERO);
+            }
         }
     }
 }
@@ -145,7 +149,7 @@ pub(crate) fn adjoint<T: Lane>(shape: &ConvShape, dy: &[T], w: &[T], dx: &mut [T
             direct.run(
                 (&dy[index * group.output_len..], shape.output_len()),
                 (w, Weights::Adjoint),
-                None,
+                (None, false),
                 (&mut dx[index * group.input_len..], shape.input_len()),
                 samples,
                 scratch,

@@ -23,6 +23,7 @@ pub(super) enum Map<T> {
         weight: ParamId,
         bias: Option<ParamId>,
         shape: ConvShape,
+        relu: bool,
     },
     Pool(Pool<T>),
     Reduce(Sums<T>),
@@ -53,7 +54,7 @@ impl<T: Real> Map<T> {
                     channels_out: params[conv.weight.index()].shape()[0],
                     window: window_shape(&conv.window, input),
                 };
-                Map::Conv { weight: conv.weight, bias: conv.bias, shape }
+                Map::Conv { weight: conv.weight, bias: conv.bias, shape, relu: false }
             }
             Linear::AveragePool(pool) => Map::Pool(Pool::new(pool, input)),
             Linear::Reduce(reduce) => Map::Reduce(Sums::new(reduce, input)),
@@ -103,11 +104,12 @@ impl<T: Real> Map<T> {
                     _ => {}
                 }
             }
-            Map::Conv { weight, bias, shape } => {
+            Map::Conv { weight, bias, shape, relu } => {
                 let bias = bias.filter(|_| affine).map(|bias| parameters.get(bias));
-                T::convolve(shape, x, parameters.get(*weight), bias, y, fit(columns, shape.scratch_len()));
+                let convolve = if affine && *relu { T::convolve_relu } else { T::convolve };
+                convolve(shape, x, parameters.get(*weight), bias, y, fit(columns, shape.scratch_len()));
             }
-            Map::Pool(pool) => pool.apply(x, y),
+            Map::Pool(pool) => pool.apply(x, y, columns),
             Map::Reduce(sums) => sums.apply(x, y),
             Map::Scale { scale, shift, size } => {
                 let shift =
@@ -187,7 +189,7 @@ impl<T: Real> Map<T> {
 
     /// Whether a Relu of the output is part of [`Map::apply`], where it is affine.
     pub(super) fn has_relu(&self) -> bool {
-        matches!(self, Map::Dense { relu: true, .. })
+        matches!(self, Map::Dense { relu: true, .. } | Map::Conv { relu: true, .. })
     }
 
     /// Whether the map has constants.
@@ -219,7 +221,7 @@ impl<T: Real> Map<T> {
                     }
                 }
             }
-            Map::Conv { weight, bias, shape } => {
+            Map::Conv { weight, bias, shape, .. } => {
                 let scratch = fit(columns, shape.scratch_len());
                 let (weight, bias) = gradients.pair_mut(*weight, *bias);
                 T::convolve_gradient(shape, x, dy, weight, bias, scratch);

@@ -1,13 +1,15 @@
 //! Sums and means: over sliding windows, and over whole axes.
 
-use netinverse_linalg::Real;
+use netinverse_linalg::{Real, WindowShape};
 
 use super::linear::{gather, window_shape};
+use super::storage::fit;
 use crate::{AveragePool, Reduce, Shape};
 
 /// Means over the windows of each plane: output o is `weights[o]` times the sum of `sources[starts[o]..starts[o + 1]]`.
 #[derive(Debug)]
 pub(super) struct Pool<T> {
+    window: WindowShape,
     starts: Vec<u32>,
     sources: Vec<u32>,
     weights: Vec<T>,
@@ -63,17 +65,11 @@ impl<T: Real> Pool<T> {
                 weights.push(T::from_f64(1.0 / divisor.max(1) as f64));
             }
         }
-        Pool { starts, sources, weights, inputs: plane.input_area() }
+        Pool { window: plane, starts, sources, weights, inputs: plane.input_area() }
     }
 
-    pub(super) fn apply(&self, x: &[T], y: &mut [T]) {
-        for (plane, y) in y.chunks_exact_mut(self.weights.len()).enumerate() {
-            let x = &x[plane * self.inputs..][..self.inputs];
-            for o in 0..y.len() {
-                let sources = &self.sources[self.starts[o] as usize..self.starts[o + 1] as usize];
-                y[o] = self.weights[o] * sources.iter().map(|&source| x[source as usize]).sum();
-            }
-        }
+    pub(super) fn apply(&self, x: &[T], y: &mut [T], columns: &mut Vec<T>) {
+        T::sum_pool(&self.window, &self.weights, x, y, fit(columns, self.window.pool_scratch_len()));
     }
 
     pub(super) fn adjoint(&self, dy: &[T], dx: &mut [T]) {

@@ -5,7 +5,7 @@ use netinverse_linalg::Real;
 use super::Gradients;
 use super::parameters::Parameters;
 use super::plan::{Plan, Port};
-use super::storage::{Cells, Scratch, Storage, Workspace, fit};
+use super::storage::{Cells, Scratch, Workspace, fit};
 
 /// A plan with its constants.
 pub(super) struct Pass<'a, T> {
@@ -19,7 +19,7 @@ pub(super) const DIRECTIONS: usize = 256;
 impl<T: Real> Pass<'_, T> {
     /// y ← f(x).
     pub(super) fn forward(&self, x: &[T], y: &mut [T], workspace: &mut Workspace<T>) {
-        self.values(&self.plan.forward, &mut workspace.primal, &mut workspace.scratch, x, y);
+        self.values(false, &mut workspace.primal, &mut workspace.scratch, x, y);
     }
 
     /// y ← f(x), dx ← dyᵀ J, with dy computed from y.
@@ -33,7 +33,7 @@ impl<T: Real> Pass<'_, T> {
     ) {
         let plan = self.plan;
         let Workspace { primal, dual, seed, scratch, .. } = workspace;
-        self.values(&plan.retained, primal, scratch, x, y);
+        self.values(true, primal, scratch, x, y);
         let seed = fit(seed, y.len());
         cotangent(y, seed);
         let values = self.computed(primal, x, y);
@@ -55,7 +55,7 @@ impl<T: Real> Pass<'_, T> {
     pub(super) fn jvp(&self, x: &[T], dx: &[T], y: &mut [T], dy: &mut [T], workspace: &mut Workspace<T>) {
         let plan = self.plan;
         let Workspace { primal, dual, scratch, .. } = workspace;
-        self.values(&plan.retained, primal, scratch, x, y);
+        self.values(true, primal, scratch, x, y);
         let values = self.computed(primal, x, y);
         let source = plan.whole_input().map(|cell| (cell, dx));
         let mut tangents = Cells::new(&plan.sizes, &plan.forward, self.rows(x), dual, [source, None], None);
@@ -79,7 +79,7 @@ impl<T: Real> Pass<'_, T> {
         let plan = self.plan;
         let (n, m, rows) = (plan.input_size(), plan.output_size(), self.rows(x));
         let Workspace { primal, dual, scratch, .. } = workspace;
-        self.values(&plan.retained, primal, scratch, x, y);
+        self.values(true, primal, scratch, x, y);
         let values = self.computed(primal, x, y);
         let reverse = plan.reverse();
         let all = if reverse { m } else { n };
@@ -130,7 +130,7 @@ impl<T: Real> Pass<'_, T> {
         let Workspace { primal, dual, seed, output, scratch } = workspace;
         let length = self.rows(x) * plan.output_size();
         let y = fit(output, length);
-        self.values(&plan.retained, primal, scratch, x, y);
+        self.values(true, primal, scratch, x, y);
         let seed = fit(seed, length);
         let sum = loss(y, seed);
         let values = self.computed(primal, x, y);
@@ -144,7 +144,7 @@ impl<T: Real> Pass<'_, T> {
     pub(super) fn cells(&self, x: &[T], workspace: &mut Workspace<T>, visit: &mut dyn FnMut(&Cells<T>)) {
         let Workspace { primal, output, scratch, .. } = workspace;
         let y = fit(output, self.rows(x) * self.plan.output_size());
-        self.values(&self.plan.retained, primal, scratch, x, y);
+        self.values(true, primal, scratch, x, y);
         visit(&self.computed(primal, x, y));
     }
 
@@ -152,21 +152,15 @@ impl<T: Real> Pass<'_, T> {
         x.len() / self.plan.input_size()
     }
 
-    /// Runs all steps. Where `storage` is the retained one, [`Pass::computed`] can read every cell after it.
-    fn values(
-        &self,
-        storage: &Storage,
-        slots: &mut Vec<Vec<T>>,
-        scratch: &mut Scratch<T>,
-        x: &[T],
-        y: &mut [T],
-    ) {
+    /// Runs all steps. Where they `retain` what derivatives need, [`Pass::computed`] can read every cell after it.
+    fn values(&self, retain: bool, slots: &mut Vec<Vec<T>>, scratch: &mut Scratch<T>, x: &[T], y: &mut [T]) {
         let plan = self.plan;
         let source = plan.whole_input().map(|cell| (cell, x));
         let (sink, copied) = match plan.whole_output() {
             Some(cell) => (Some((cell, y)), None),
             None => (None, Some(y)),
         };
+        let storage = if retain { &plan.retained } else { &plan.forward };
         let mut cells = Cells::new(&plan.sizes, storage, self.rows(x), slots, [source, None], sink);
         if source.is_none() {
             for port in &plan.inputs {
@@ -176,7 +170,7 @@ impl<T: Real> Pass<'_, T> {
             }
         }
         for step in &plan.steps {
-            step.forward(self.parameters, &mut cells, scratch);
+            step.forward(self.parameters, &mut cells, scratch, retain);
         }
         if let Some(y) = copied {
             for port in &plan.outputs {

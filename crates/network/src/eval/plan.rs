@@ -13,6 +13,10 @@ const CACHE: usize = 1 << 20;
 /// Rows of a product that do not waste its set-up (at 32 it costs some 5 %); half of them at the least.
 const ROWS: usize = 32;
 
+/// The bytes of a tile, and the rows that it is a multiple of, where most of the work is convolutions: these go sample
+/// by sample, have their weights to set up, and want what they read in the cache.
+const CONVOLVED: (usize, usize) = (1 << 19, 4);
+
 /// Tiles that a batch is cut into where it has the rows.
 const TILES: usize = 8;
 
@@ -22,7 +26,7 @@ const WORTH_THREADS: usize = 1 << 20;
 /// The steps of a network and where their values lie.
 ///
 /// A **cell** is what a value lives in. Values that are the same elements in another shape share a cell, so
-/// that a Reshape is no step at all; a Relu that alone reads a dense map is a part of that step.
+/// that a Reshape is no step at all; a Relu that alone reads a dense map or a convolution is a part of that step.
 #[derive(Debug)]
 pub(super) struct Plan<T> {
     pub(super) steps: Vec<Step<T>>,
@@ -42,8 +46,9 @@ pub(super) struct Plan<T> {
     pub(super) retained: Storage,
     /// For cotangents, which are born in the order opposite to values.
     pub(super) backward: Storage,
-    /// Multiplications and additions of one row of a forward pass.
+    /// Multiplications and additions of one row of a forward pass, and those of them in convolutions.
     pub(super) work: usize,
+    pub(super) convolutions: usize,
 }
 
 /// A part of a point, or of the network's value, and the cell that it comes from or goes to.
@@ -71,6 +76,7 @@ impl<T: Real> Plan<T> {
             retained: Storage::default(),
             backward: Storage::default(),
             work: 0,
+            convolutions: 0,
         };
         let mut offset = 0;
         for &id in network.inputs() {
@@ -99,7 +105,11 @@ impl<T: Real> Plan<T> {
             }
             let kernel = plan.kernel(network, &node.op, &node.inputs);
             let output = plan.new_cell(network, node.output);
-            plan.work += kernel.work(plan.sizes[output]);
+            let work = kernel.work(plan.sizes[output]);
+            plan.work += work;
+            if matches!(kernel, Kernel::Linear(Map::Conv { .. })) {
+                plan.convolutions += work;
+            }
             let accumulate = vec![false; inputs.len()];
             plan.steps.push(Step { kernel, inputs, output, accumulate });
         }
@@ -213,8 +223,13 @@ impl<T: Real> Plan<T> {
     /// which `directions` go together. A function of the network and the batch alone.
     pub(super) fn tiling(&self, rows: usize, passes: usize, directions: usize) -> (usize, bool) {
         let width = self.forward.width() + directions * self.backward.width();
-        let fitting = CACHE / (width * size_of::<T>()).max(1);
-        let most = (fitting / 16 * 16).clamp(ROWS.div_ceil(2 * directions), 256);
+        let row = (width * size_of::<T>()).max(1);
+        let most = if 2 * self.convolutions > self.work {
+            let (bytes, rows) = CONVOLVED;
+            (bytes / row / rows * rows).clamp(rows, 256)
+        } else {
+            (CACHE / row / 16 * 16).clamp(ROWS.div_ceil(2 * directions), 256)
+        };
         let work = rows.saturating_mul(self.work).saturating_mul(passes);
         if work < WORTH_THREADS {
             return (most, false);

@@ -43,7 +43,9 @@ impl<T: Real> Kernel<T> {
     /// Takes over a Relu of the output, if the kernel can.
     pub(super) fn fuse_relu(&mut self) -> bool {
         match self {
-            Kernel::Linear(Map::Dense { bias: Some(_), relu, .. }) => !std::mem::replace(relu, true),
+            Kernel::Linear(Map::Dense { bias: Some(_), relu, .. } | Map::Conv { relu, .. }) => {
+                !std::mem::replace(relu, true)
+            }
             _ => false,
         }
     }
@@ -75,8 +77,14 @@ impl<T: Real> Kernel<T> {
 }
 
 impl<T: Real> Step<T> {
-    /// Writes the output's cell.
-    pub(super) fn forward(&self, parameters: &Parameters<T>, cells: &mut Cells<T>, scratch: &mut Scratch<T>) {
+    /// Writes the output's cell and, where `derivatives` are to follow, what they need.
+    pub(super) fn forward(
+        &self,
+        parameters: &Parameters<T>,
+        cells: &mut Cells<T>,
+        scratch: &mut Scratch<T>,
+        derivatives: bool,
+    ) {
         let mut taken = cells.take(self.output);
         let y = &mut *taken;
         let x = cells.read(self.inputs[0]);
@@ -84,6 +92,7 @@ impl<T: Real> Step<T> {
             Kernel::Linear(map) => map.apply(parameters, x, y, true, &mut scratch.columns),
             Kernel::Combine(coefficients) => self.combine(coefficients, cells, y),
             Kernel::Function(function) => function.map(x, y),
+            Kernel::MaxPool { window, .. } if !derivatives => T::max_pool_values(window, x, y),
             Kernel::MaxPool { window, index } => T::max_pool(window, x, y, maxima(scratch, *index, y.len())),
             Kernel::Multiply => T::multiply(x, cells.read(self.inputs[1]), y),
             Kernel::Softmax { length, inner } => T::softmax(x, y, *length, *inner),
