@@ -1,8 +1,9 @@
 //! Times our evaluation, for `engine.py`, which runs it in turn with the peers.
 //!
 //! Reads one measurement a line from the standard input, `NETWORK PASS BATCH THREADS SECONDS` (for example
-//! `mlp vjp 1024 2 0.3`), repeats it for that long, and answers with the best time in seconds and the sum of
-//! the results' magnitudes, which must equal the peer's: both sides build the same networks, from a formula.
+//! `mlp vjp 1024 2 0.3`; a network may also be an ONNX file), repeats it for that long, and answers with the best
+//! time in seconds and the sum of the results' magnitudes, which must equal the peer's: both sides build the same
+//! networks, from a formula.
 
 use std::collections::HashMap;
 use std::io::{BufRead, Write};
@@ -84,6 +85,9 @@ struct Builder {
 }
 
 fn build(network: &str) -> Result<Network> {
+    if network.ends_with(".onnx") {
+        return Network::read(network);
+    }
     let builder = NetworkBuilder::new();
     let mut own = Builder { builder, constants: 1 };
     let output = match network {
