@@ -283,9 +283,9 @@ pub(crate) fn sums<T: Lane>(window: &WindowShape, weights: &[T], x: &[T], y: &mu
     }
     assert!(weights.len() == output && y.len().is_multiple_of(output), "planes of windows");
     assert!(x.len() >= y.len() / output * input, "x is too short");
-    let (columns, sums) = scratch[..scratch_len(window)].split_at_mut(line_len(window));
+    let (columns, windows) = scratch[..scratch_len(window)].split_at_mut(line_len(window));
     columns.fill(T::ZERO);
-    dispatch(Sums { window, weights, x, y, columns, sums });
+    dispatch(Sums { window, weights, x, y, columns, windows });
 }
 
 /// The sums of all planes.
@@ -297,7 +297,7 @@ struct Sums<'a, T> {
     /// The sum of the rows that a row of windows sees, with zeros around it.
     columns: &'a mut [T],
     /// The sums of the windows that begin at each column, whatever the stride.
-    sums: &'a mut [T],
+    windows: &'a mut [T],
 }
 
 impl<T: Lane> WithSimd for Sums<'_, T> {
@@ -305,12 +305,12 @@ impl<T: Lane> WithSimd for Sums<'_, T> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, s: S) {
-        let Sums { window, weights, x, y, columns, sums } = self;
+        let Sums { window, weights, x, y, columns, windows } = self;
         let lanes = T::lanes(s);
         let (width, stride) = (window.input[1], window.strides[1]);
         let [_, outputs] = window.output;
         let starts = outputs.saturating_sub(1) * stride + 1;
-        assert!(lanes <= BLOCK && columns.len() == line_len(window) && sums.len() == columns.len());
+        assert!(lanes <= BLOCK && columns.len() == line_len(window) && windows.len() == columns.len());
         for (plane, y) in y.chunks_exact_mut(weights.len()).enumerate() {
             let x = &x[plane * window.input_area()..][..window.input_area()];
             for (row, (y, weights)) in
@@ -338,11 +338,11 @@ impl<T: Lane> WithSimd for Sums<'_, T> {
                         // SAFETY: a whole vector.
                         sum = T::plus_v(s, sum, unsafe { T::load(s, from.as_ptr()) });
                     }
-                    let to = &mut sums[at..][..lanes];
+                    let to = &mut windows[at..][..lanes];
                     // SAFETY: room for a vector.
                     unsafe { T::store(s, to.as_mut_ptr(), sum) };
                 }
-                for ((y, weight), sum) in y.iter_mut().zip(weights).zip(sums.iter().step_by(stride)) {
+                for ((y, weight), sum) in y.iter_mut().zip(weights).zip(windows.iter().step_by(stride)) {
                     *y = *weight * *sum;
                 }
             }
