@@ -38,6 +38,8 @@ fn options(queries: usize) -> Options {
         tolerance: vec![1e-10; queries],
         starts: 64,
         nearest: true,
+        restarts: 2,
+        data: Vec::new(),
         steps: 60,
         batch: 256,
     }

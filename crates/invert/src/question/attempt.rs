@@ -429,6 +429,8 @@ impl<'a> Judge<'a> {
             tolerance,
             starts: problem.starts,
             nearest,
+            restarts: 4,
+            data: Vec::new(),
             steps: STEPS,
             batch: (JACOBIAN_BYTES / row.max(1)).clamp(8, 2048),
         }

@@ -68,11 +68,19 @@ impl Polyhedron {
         (0..self.len()).map(|k| self.shortfall(k, self.value(k, y))).fold(0.0, f64::max)
     }
 
+    /// By how much every row holds: the smallest value of an inequality, minus the size of an equation's.
+    pub fn slack(&self, y: &[f64]) -> f64 {
+        let slack = |k: usize| {
+            let value = self.value(k, y);
+            if k < self.equations { -value.abs() } else { value }
+        };
+        (0..self.len()).map(slack).fold(f64::INFINITY, f64::min)
+    }
+
     /// `R·J` for the Jacobian J (`m × n`), into `product` (`rows × n`).
-    pub fn chain(&self, jacobian: &[f64], n: usize, product: &mut Vec<f64>) {
+    pub fn chain(&self, jacobian: &[f64], n: usize, product: &mut [f64]) {
         let m = jacobian.len() / n;
-        product.clear();
-        product.resize(self.len() * n, 0.0);
+        product.fill(0.0);
         for (out, row) in product.chunks_mut(n).zip(self.rows.chunks(m)) {
             for (&coefficient, j) in row.iter().zip(jacobian.chunks(n)) {
                 if coefficient != 0.0 {
@@ -91,8 +99,25 @@ impl Goal {
         Goal { alternatives: vec![polyhedron] }
     }
 
+    /// Any class but `class`: some other output exceeds it by at least `margin`. One row an alternative says the same
+    /// as [`Polyhedron::class`] of every other class, and costs a tenth to linearise.
+    pub fn other_class(class: usize, outputs: usize, margin: f64) -> Self {
+        let alternatives = (0..outputs).filter(|&other| other != class).map(|other| {
+            let mut rows = vec![0.0; outputs];
+            (rows[other], rows[class]) = (1.0, -1.0);
+            Polyhedron { rows, constants: vec![-margin], equations: 0 }
+        });
+        Goal { alternatives: alternatives.collect() }
+    }
+
     /// The smallest residual over the alternatives.
     pub fn residual(&self, y: &[f64]) -> f64 {
-        self.alternatives.iter().map(|polyhedron| polyhedron.residual(y)).fold(f64::INFINITY, f64::min)
+        self.nearest_alternative(y).1
+    }
+
+    /// The alternative of smallest residual, and that residual.
+    pub fn nearest_alternative(&self, y: &[f64]) -> (usize, f64) {
+        let residuals = self.alternatives.iter().map(|polyhedron| polyhedron.residual(y)).enumerate();
+        residuals.fold((0, f64::INFINITY), |best, next| if next.1 < best.1 { next } else { best })
     }
 }

@@ -1,5 +1,8 @@
-//! One attempt at one query: the point where it stands, and the goal's rows linearised there.
+//! One attempt at one query: the point where it stands, the point it tries, and the goal's rows linearised there.
 
+use rayon::prelude::*;
+
+use super::oracle::Linearised;
 use super::{LeastDistance, Oracle, Polyhedron, least_distance::Rows};
 
 /// Where inputs may lie, and what links them.
@@ -48,18 +51,11 @@ impl Domain {
     }
 }
 
-/// An attempt.
-#[derive(Debug, Clone)]
-pub(crate) struct Lane {
-    /// The query that it serves.
-    pub(crate) query: usize,
-    /// Which polyhedron of the query's goal it aims at.
-    pub(crate) alternative: usize,
-    /// Where it stands.
+/// A point, and the problem linearised there: the goal's rows and the domain's, equations first.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Point {
     pub(crate) x: Vec<f64>,
-    /// The largest violation there, of the goal and of the linear constraints.
-    pub(crate) residual: f64,
-    /// Rows of the linearised problem at x: the goal's, then the domain's, equations first.
+    /// Coefficients of the rows.
     pub(crate) a: Vec<f64>,
     /// Their right-hand sides.
     pub(crate) b: Vec<f64>,
@@ -67,72 +63,44 @@ pub(crate) struct Lane {
     pub(crate) gap: Vec<f64>,
     /// How many of the rows are equations.
     pub(crate) equations: usize,
-    /// Where it would go.
-    pub(crate) candidate: Vec<f64>,
-    /// The solver of its steps.
-    pub(crate) solver: LeastDistance,
-    scratch: Vec<f64>,
+    /// The largest violation, of the goal and of the linear constraints.
+    pub(crate) residual: f64,
 }
 
-impl Lane {
-    pub(crate) fn new(query: usize, alternative: usize, x: Vec<f64>) -> Self {
-        Lane {
-            query,
-            alternative,
-            candidate: x.clone(),
-            x,
-            residual: f64::INFINITY,
-            a: Vec::new(),
-            b: Vec::new(),
-            gap: Vec::new(),
-            equations: 0,
-            solver: LeastDistance::default(),
-            scratch: Vec::new(),
-        }
+impl Point {
+    fn at(x: Vec<f64>) -> Self {
+        Point { x, residual: f64::INFINITY, ..Point::default() }
     }
 
-    /// The violation at a point with output y.
-    pub(crate) fn violation(polyhedron: &Polyhedron, domain: &Domain, x: &[f64], y: &[f64]) -> f64 {
-        polyhedron.residual(y).max(domain.violation(x))
-    }
-
-    /// Sets the rows from the value and Jacobian at x.
+    /// Sets the rows from the output at x and the goal's rows `R·J` there.
     pub(crate) fn linearise(
         &mut self,
         polyhedron: &Polyhedron,
         domain: &Domain,
         y: &[f64],
-        jacobian: &[f64],
+        goal_rows: &[f64],
     ) {
         let n = self.x.len();
-        polyhedron.chain(jacobian, n, &mut self.scratch);
         self.a.clear();
         self.b.clear();
         self.gap.clear();
         self.equations = polyhedron.equations + domain.equations;
-        // Equations of both come first, then inequalities of both.
         for equations in [true, false] {
-            for k in 0..polyhedron.len() {
-                if (k < polyhedron.equations) == equations {
-                    let row = &self.scratch[k * n..(k + 1) * n];
-                    let value = polyhedron.value(k, y);
-                    let ax: f64 = row.iter().zip(&self.x).map(|(a, x)| a * x).sum();
-                    self.a.extend_from_slice(row);
-                    self.b.push(ax - value);
-                    self.gap.push(value);
-                }
+            for k in (0..polyhedron.len()).filter(|&k| (k < polyhedron.equations) == equations) {
+                let row = &goal_rows[k * n..(k + 1) * n];
+                let value = polyhedron.value(k, y);
+                self.a.extend_from_slice(row);
+                self.b.push(dot(row, &self.x) - value);
+                self.gap.push(value);
             }
-            for k in 0..domain.constraints() {
-                if (k < domain.equations) == equations {
-                    let row = &domain.coefficients[k * n..(k + 1) * n];
-                    let value: f64 = row.iter().zip(&self.x).map(|(c, x)| c * x).sum();
-                    self.a.extend_from_slice(row);
-                    self.b.push(domain.constants[k]);
-                    self.gap.push(value - domain.constants[k]);
-                }
+            for k in (0..domain.constraints()).filter(|&k| (k < domain.equations) == equations) {
+                let row = &domain.coefficients[k * n..(k + 1) * n];
+                self.a.extend_from_slice(row);
+                self.b.push(domain.constants[k]);
+                self.gap.push(dot(row, &self.x) - domain.constants[k]);
             }
         }
-        self.residual = Self::violation(polyhedron, domain, &self.x, y);
+        self.residual = polyhedron.residual(y).max(domain.violation(&self.x));
     }
 
     /// The linearised rows.
@@ -140,65 +108,99 @@ impl Lane {
         Rows { a: &self.a, b: &self.b, equations: self.equations }
     }
 
-    /// ½ Σ (violations of the rows)², given the rows' values.
-    pub(crate) fn merit(&self, gap: impl Iterator<Item = f64>) -> f64 {
-        let squares = gap.enumerate().map(|(k, g)| {
-            let shortfall = if k < self.equations { g } else { g.min(0.0) };
-            shortfall * shortfall
-        });
-        0.5 * squares.sum::<f64>()
+    /// ½ Σ (violations of the rows)²
+    pub(crate) fn merit(&self) -> f64 {
+        half_squares(self.gap.iter().copied(), self.equations)
     }
 
-    /// The merit that the linear model predicts at the candidate.
-    pub(crate) fn predicted(&self) -> f64 {
-        let n = self.x.len();
-        self.merit(
-            self.a
-                .chunks(n)
-                .zip(&self.b)
-                .map(|(row, b)| row.iter().zip(&self.candidate).map(|(a, x)| a * x).sum::<f64>() - b),
-        )
+    /// The merit that the linear model predicts at x.
+    pub(crate) fn predicted(&self, x: &[f64]) -> f64 {
+        let gaps = self.a.chunks(x.len()).zip(&self.b).map(|(row, b)| dot(row, x) - b);
+        half_squares(gaps, self.equations)
     }
 }
 
-/// Evaluates the candidates of the lanes that `wanted` picks, with Jacobians, in one batch.
+fn half_squares(gaps: impl Iterator<Item = f64>, equations: usize) -> f64 {
+    let squares = gaps.enumerate().map(|(k, gap)| {
+        let shortfall = if k < equations { gap } else { gap.min(0.0) };
+        shortfall * shortfall
+    });
+    0.5 * squares.sum::<f64>()
+}
+
+pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// An attempt.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Lane {
+    /// The query that it serves.
+    pub(crate) query: usize,
+    /// Which polyhedron of the query's goal it aims at.
+    pub(crate) alternative: usize,
+    /// Where it stands.
+    pub(crate) at: Point,
+    /// Where it would go; a step that is accepted swaps the two.
+    pub(crate) trial: Point,
+    /// How far steps towards the reference may go, once one was made.
+    pub(crate) radius: Option<f64>,
+    /// The solver of its steps.
+    pub(crate) solver: LeastDistance,
+}
+
+impl Lane {
+    pub(crate) fn new(query: usize, alternative: usize, x: Vec<f64>) -> Self {
+        let trial = Point::at(x.clone());
+        Lane { query, alternative, at: Point::at(x), trial, radius: None, solver: LeastDistance::default() }
+    }
+
+    /// Moves to the trial point.
+    pub(crate) fn accept(&mut self) {
+        std::mem::swap(&mut self.at, &mut self.trial);
+        self.trial.x.copy_from_slice(&self.at.x);
+    }
+}
+
+/// Linearises the trial points of the lanes that `wanted` picks, in one batch; returns which they were.
+#[derive(Default)]
 pub(crate) struct Batch {
     x: Vec<f64>,
-    queries: Vec<usize>,
-    pub(crate) picked: Vec<usize>,
-    pub(crate) y: Vec<f64>,
-    pub(crate) jacobian: Vec<f64>,
+    aims: Vec<(usize, usize)>,
+    picked: Vec<bool>,
+    linearised: Linearised,
 }
 
 impl Batch {
-    pub(crate) fn new() -> Self {
-        Batch { x: Vec::new(), queries: Vec::new(), picked: Vec::new(), y: Vec::new(), jacobian: Vec::new() }
-    }
-
     pub(crate) fn linearise(
         &mut self,
         oracle: &mut Oracle<'_>,
-        lanes: &[Lane],
+        lanes: &mut [Lane],
+        domain: &Domain,
         wanted: impl Fn(usize) -> bool,
-    ) {
+    ) -> &[bool] {
         self.x.clear();
-        self.queries.clear();
+        self.aims.clear();
         self.picked.clear();
         for (index, lane) in lanes.iter().enumerate() {
-            if wanted(index) {
-                self.picked.push(index);
-                self.queries.push(lane.query);
-                self.x.extend_from_slice(&lane.candidate);
+            self.picked.push(wanted(index));
+            if self.picked[index] {
+                self.aims.push((lane.query, lane.alternative));
+                self.x.extend_from_slice(&lane.trial.x);
             }
         }
-        if !self.picked.is_empty() {
-            oracle.linearise(&self.queries, &self.x, &mut self.y, &mut self.jacobian);
+        if self.aims.is_empty() {
+            return &[];
         }
-    }
-
-    /// The output and Jacobian of the `position`-th picked lane.
-    pub(crate) fn result(&self, position: usize, n: usize) -> (&[f64], &[f64]) {
-        let m = self.y.len() / self.picked.len();
-        (&self.y[position * m..(position + 1) * m], &self.jacobian[position * m * n..(position + 1) * m * n])
+        oracle.linearise(&self.aims, &self.x, &mut self.linearised);
+        let picked = &self.picked;
+        let mut trials: Vec<&mut Lane> =
+            lanes.iter_mut().zip(picked).filter_map(|(lane, &picked)| picked.then_some(lane)).collect();
+        let linearised = &self.linearised;
+        trials.par_iter_mut().with_min_len(16).enumerate().for_each(|(position, lane)| {
+            let polyhedron = &oracle.goal(lane.query).alternatives[lane.alternative];
+            lane.trial.linearise(polyhedron, domain, linearised.y(position), linearised.rows(position));
+        });
+        &self.picked
     }
 }

@@ -63,6 +63,8 @@ pub struct LeastDistance {
     trial_x: Vec<f64>,
     trial_gradient: Vec<f64>,
     hessian: Vec<f64>,
+    factor: Vec<f64>,
+    solution: Vec<f64>,
     column: Vec<f64>,
     working: Vec<usize>,
 }
@@ -205,13 +207,15 @@ impl LeastDistance {
         let whole = rows.a.iter().fold(0.0f64, |most, a| most.max(a * a));
         let mut shift = (1e-12 * largest).max(1e-10 * whole * violation.min(1.0)).max(f64::MIN_POSITIVE);
         for _ in 0..30 {
-            let mut factor = self.hessian.clone();
+            self.factor.clone_from(&self.hessian);
             for i in 0..size {
-                factor[i * size + i] += nearest.softness + shift;
+                self.factor[i * size + i] += nearest.softness + shift;
             }
-            let mut solution: Vec<f64> = self.working.iter().map(|&k| self.gradient[k]).collect();
-            if cholesky_solve(&mut factor, size, &mut solution) && solution.iter().all(|v| v.is_finite()) {
-                for (&k, value) in self.working.iter().zip(&solution) {
+            self.solution.clear();
+            self.solution.extend(self.working.iter().map(|&k| self.gradient[k]));
+            let definite = cholesky_solve(&mut self.factor, size, &mut self.solution);
+            if definite && self.solution.iter().all(|v| v.is_finite()) {
+                for (&k, value) in self.working.iter().zip(&self.solution) {
                     self.direction[k] = *value;
                 }
                 return true;

@@ -8,6 +8,7 @@
 //! - [`solve`]: starts, both phases, and the choice among what was found.
 //! - `nearest`: from answers to nearest answers (sequential quadratic programming).
 
+mod components;
 mod distinct;
 mod feasible;
 mod goal;
@@ -17,14 +18,16 @@ mod nearest;
 mod norm;
 mod oracle;
 mod peel;
+mod pursue;
 mod solver;
 mod starts;
+mod tournament;
 
 pub use feasible::FeasibleOptions;
 pub use goal::{Goal, Polyhedron};
 pub use lane::Domain;
 pub use least_distance::LeastDistance;
 pub use norm::Norm;
-pub use oracle::{Evaluations, Oracle, Seen};
+pub use oracle::{Evaluations, Linearised, Oracle, Seen};
 pub use peel::{Peeled, PeeledGoal, peel};
 pub use solver::{Found, Options, QueryResult, solve};

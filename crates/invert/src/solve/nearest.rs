@@ -1,8 +1,8 @@
 //! From an answer to the nearest one: sequential quadratic programming along the fibre.
 //!
 //! At a feasible x the program "nearest to x₀ among the points that satisfy the linearised rows and the box" gives z;
-//! the lane moves towards z, is brought back to the fibre by Newton steps of least norm, and keeps the point if it is
-//! feasible and nearer. Inside one linear region of a piecewise-linear network the first full step is the region's
+//! the lane moves towards z, as far as steps have lately been good for, is brought back to the fibre by Newton steps of
+//! least norm, and keeps the point if it is feasible and nearer. Inside one linear region of a piecewise-linear network the first full step is the region's
 //! exact solution. The end point is a local solution; nothing here claims more.
 
 use rayon::prelude::*;
@@ -19,8 +19,10 @@ pub(crate) struct Nearness<'a> {
     pub(crate) weights: Option<&'a [f64]>,
     /// A point is feasible when no row is violated by more.
     pub(crate) tolerance: f64,
-    /// Full steps of a lane at most.
+    /// Evaluations of a lane at most.
     pub(crate) steps: usize,
+    /// A step that promises or gains a smaller share of the distance is the last one.
+    pub(crate) gain: f64,
 }
 
 struct Walk {
@@ -30,87 +32,72 @@ struct Walk {
     distance: f64,
     /// The distance of the target: what a full step could reach.
     hoped: f64,
+    /// The share of the way to the target that is tried, and its length.
     fraction: f64,
+    length: f64,
     corrections: usize,
     steps: usize,
-    kept: Kept,
     phase: Phase,
-}
-
-/// A feasible point with its linearisation.
-struct Kept {
-    x: Vec<f64>,
-    a: Vec<f64>,
-    b: Vec<f64>,
-    gap: Vec<f64>,
-    residual: f64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
     /// At a feasible point, about to ask where to go.
     Plan,
-    /// On the way: the candidate is to be evaluated.
+    /// On the way: the trial point is to be evaluated.
     Move,
     Done,
 }
 
-const CORRECTIONS: usize = 4;
+/// Newton corrections of a step at most.
+const CORRECTIONS: usize = 2;
+/// A correction longer than this share of its step means that the linearisation said nothing about where it led.
+const LONGEST_CORRECTION: f64 = 0.7;
+/// A lane whose steps must be shorter than this share of its distance is done.
+const SHORTEST_STEP: f64 = 1e-3;
+/// By what share the next linear region may turn out nearer than this one promises.
+const SURPRISE: f64 = 0.1;
 
-/// Moves every feasible lane to a nearest answer; lanes that are not feasible stay. `near(query)` is x₀.
+/// Moves every feasible lane to a nearest answer; lanes that are not feasible stay. `near(query)` is
+/// x₀, and the distance beyond which an answer is of no use: a lane that is farther, and could not end nearer in its
+/// linear region, gives up.
 pub(crate) fn make_nearest<'n>(
     oracle: &mut Oracle<'_>,
     lanes: &mut [Lane],
     domain: &Domain,
     nearness: &Nearness<'_>,
-    near: &(dyn Fn(usize) -> &'n [f64] + Sync),
+    near: &(dyn Fn(usize) -> (&'n [f64], f64) + Sync),
     stop: &dyn Fn() -> bool,
 ) {
-    let n = domain.lower.len();
     let mut walks: Vec<Walk> = lanes
         .iter()
         .map(|lane| Walk {
             target: Vec::new(),
-            distance: nearness.norm.distance(&lane.x, near(lane.query), nearness.weights),
+            distance: nearness.norm.distance(&lane.at.x, near(lane.query).0, nearness.weights),
             hoped: 0.0,
             fraction: 1.0,
+            length: 0.0,
             corrections: 0,
             steps: 0,
-            kept: Kept::of(lane),
-            phase: if lane.residual <= nearness.tolerance { Phase::Plan } else { Phase::Done },
+            phase: if lane.at.residual <= nearness.tolerance { Phase::Plan } else { Phase::Done },
         })
         .collect();
-    let mut batch = Batch::new();
+    let mut batch = Batch::default();
     while !stop() {
         lanes.par_iter_mut().zip(walks.par_iter_mut()).for_each(|(lane, walk)| {
             if walk.phase == Phase::Plan {
                 plan(lane, walk, domain, nearness, near(lane.query));
             }
         });
-        batch.linearise(oracle, lanes, |index| walks[index].phase == Phase::Move);
-        if batch.picked.is_empty() {
+        let moved = batch.linearise(oracle, lanes, domain, |index| walks[index].phase == Phase::Move);
+        if moved.is_empty() {
             break;
         }
-        for (position, &index) in batch.picked.iter().enumerate() {
-            let lane = &mut lanes[index];
-            let (y, jacobian) = batch.result(position, n);
-            lane.x.copy_from_slice(&lane.candidate);
-            let polyhedron = &oracle.goal(lane.query).alternatives[lane.alternative];
-            lane.linearise(polyhedron, domain, y, jacobian);
-        }
-        let picked = std::mem::take(&mut batch.picked);
-        let mut moving = vec![false; lanes.len()];
-        picked.iter().for_each(|&index| moving[index] = true);
-        lanes.par_iter_mut().zip(walks.par_iter_mut()).zip(&moving).for_each(|((lane, walk), &moving)| {
-            if moving {
-                judge(lane, walk, domain, nearness, near(lane.query));
+        lanes.par_iter_mut().zip(walks.par_iter_mut()).zip(moved).for_each(|((lane, walk), &moved)| {
+            if moved {
+                judge(lane, walk, domain, nearness, near(lane.query).0);
             }
         });
-    }
-    for (lane, walk) in lanes.iter_mut().zip(walks) {
-        if walk.kept.residual <= nearness.tolerance {
-            walk.kept.restore(lane);
-        }
     }
 }
 
@@ -124,83 +111,72 @@ fn problem<'p>(domain: &'p Domain, nearness: &Nearness<'p>, reference: &'p [f64]
     }
 }
 
-fn plan(lane: &mut Lane, walk: &mut Walk, domain: &Domain, nearness: &Nearness<'_>, near: &[f64]) {
+fn plan(
+    lane: &mut Lane,
+    walk: &mut Walk,
+    domain: &Domain,
+    nearness: &Nearness<'_>,
+    (near, useful): (&[f64], f64),
+) {
     walk.phase = Phase::Done;
-    walk.steps += 1;
-    if walk.steps > nearness.steps || walk.distance == 0.0 {
+    if walk.steps >= nearness.steps || walk.distance == 0.0 {
         return;
     }
-    let mut solver = std::mem::take(&mut lane.solver);
+    let Lane { at, trial, solver, radius, .. } = lane;
     solver.lambda.fill(0.0);
-    let ending = nearness.norm.project(&mut solver, &lane.rows(), &problem(domain, nearness, near), 1e-12);
-    if matches!(ending, Ending::Solved(_)) {
-        walk.hoped = nearness.norm.distance(&solver.x, near, nearness.weights);
-        if walk.hoped < walk.distance * (1.0 - 1e-9) {
-            walk.target.clone_from(&solver.x);
-            walk.fraction = 1.0;
-            walk.corrections = 0;
-            lane.candidate.copy_from_slice(&walk.target);
-            walk.phase = Phase::Move;
-        }
+    let ending = nearness.norm.project(solver, &at.rows(), &problem(domain, nearness, near), 1e-12);
+    if !matches!(ending, Ending::Solved(_)) {
+        return;
     }
-    lane.solver = solver;
+    walk.hoped = nearness.norm.distance(&solver.x, near, nearness.weights);
+    let hopeless = walk.steps > 2 && walk.hoped > (1.0 + SURPRISE) * useful;
+    if walk.hoped > walk.distance * (1.0 - nearness.gain) || hopeless {
+        return;
+    }
+    walk.target.clone_from(&solver.x);
+    let way = nearness.norm.distance(&walk.target, &at.x, nearness.weights);
+    // The first step halves the distance at most: far linearisations promise too much.
+    let radius = radius.get_or_insert(0.5 * walk.distance);
+    if *radius < SHORTEST_STEP * walk.distance {
+        return;
+    }
+    walk.fraction = (*radius / way).min(1.0);
+    walk.length = walk.fraction * way;
+    walk.corrections = 0;
+    for ((trial, x), target) in trial.x.iter_mut().zip(&at.x).zip(&walk.target) {
+        *trial = if walk.fraction == 1.0 { *target } else { x + walk.fraction * (target - x) };
+    }
+    domain.clip(&mut trial.x);
+    walk.phase = Phase::Move;
 }
 
 fn judge(lane: &mut Lane, walk: &mut Walk, domain: &Domain, nearness: &Nearness<'_>, near: &[f64]) {
-    let distance = nearness.norm.distance(&lane.x, near, nearness.weights);
+    walk.steps += 1;
+    walk.phase = Phase::Plan;
+    let distance = nearness.norm.distance(&lane.trial.x, near, nearness.weights);
     let wanted = walk.distance - 1e-3 * walk.fraction * (walk.distance - walk.hoped);
-    if lane.residual <= nearness.tolerance && distance <= wanted {
-        let gained = walk.distance - distance;
-        walk.kept = Kept::of(lane);
-        let before = walk.distance;
+    if lane.trial.residual <= nearness.tolerance && distance <= wanted {
+        lane.accept();
+        lane.radius = Some(2.0 * walk.length);
         walk.distance = distance;
-        walk.phase = if gained <= 1e-10 * before { Phase::Done } else { Phase::Plan };
         return;
     }
+    let Lane { trial, solver, radius, .. } = lane;
     // Back to the fibre by the least change, while that can still end nearer than before.
-    if walk.corrections < CORRECTIONS && lane.residual > nearness.tolerance {
+    if walk.corrections < CORRECTIONS && trial.residual > nearness.tolerance {
         walk.corrections += 1;
-        let mut solver = std::mem::take(&mut lane.solver);
         solver.lambda.fill(0.0);
         let ending =
-            nearness.norm.project(&mut solver, &lane.rows(), &problem(domain, nearness, &lane.x), 1e-13);
-        let solved = matches!(ending, Ending::Solved(_));
-        if solved {
-            lane.candidate.copy_from_slice(&solver.x);
-        }
-        lane.solver = solver;
-        if solved && nearness.norm.distance(&lane.candidate, near, nearness.weights) < walk.distance {
-            return;
-        }
-    }
-    walk.fraction *= 0.5;
-    walk.corrections = 0;
-    if walk.fraction < 1.0 / 128.0 {
-        walk.phase = Phase::Done;
-        return;
-    }
-    for ((candidate, kept), target) in lane.candidate.iter_mut().zip(&walk.kept.x).zip(&walk.target) {
-        *candidate = kept + walk.fraction * (target - kept);
-    }
-    domain.clip(&mut lane.candidate);
-}
-
-impl Kept {
-    fn of(lane: &Lane) -> Self {
-        Kept {
-            x: lane.x.clone(),
-            a: lane.a.clone(),
-            b: lane.b.clone(),
-            gap: lane.gap.clone(),
-            residual: lane.residual,
+            nearness.norm.project(solver, &trial.rows(), &problem(domain, nearness, &trial.x), 1e-13);
+        if matches!(ending, Ending::Solved(_)) {
+            let change = nearness.norm.distance(&solver.x, &trial.x, nearness.weights);
+            let corrected = nearness.norm.distance(&solver.x, near, nearness.weights);
+            if change <= LONGEST_CORRECTION * walk.length && corrected < walk.distance {
+                trial.x.copy_from_slice(&solver.x);
+                walk.phase = Phase::Move;
+                return;
+            }
         }
     }
-
-    fn restore(self, lane: &mut Lane) {
-        lane.x = self.x;
-        lane.a = self.a;
-        lane.b = self.b;
-        lane.gap = self.gap;
-        lane.residual = self.residual;
-    }
+    *radius = Some(0.35 * walk.length);
 }

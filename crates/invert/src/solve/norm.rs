@@ -27,7 +27,8 @@ impl Norm {
 
     /// The nearest point to `problem.reference` that satisfies linear rows in the box; left in `solver.x`.
     ///
-    /// L2 is one program. L∞ bisects on the radius of a smaller box. L1 reweights the squares (IRLS).
+    /// L2 is one program. L∞ is exact for one row, and bisects on the radius of a smaller box for
+    /// more. L1 reweights the squares (IRLS).
     pub fn project(
         self,
         solver: &mut LeastDistance,
@@ -37,10 +38,61 @@ impl Norm {
     ) -> Ending {
         match self {
             Norm::L2 => solver.solve(rows, problem, tolerance),
+            Norm::LInf if rows.b.len() == 1 => project_linf_one_row(solver, rows, problem),
             Norm::LInf => project_linf(solver, rows, problem, tolerance),
             Norm::L1 => project_l1(solver, rows, problem, tolerance),
         }
     }
+}
+
+/// One row: every input moves by the radius r, or to its bound, in the direction that helps. What that gains is concave
+/// and piecewise linear in r, so Newton's method from r = 0 is monotone and finite.
+fn project_linf_one_row(solver: &mut LeastDistance, rows: &Rows<'_>, problem: &Nearest<'_>) -> Ending {
+    let weight = |i: usize| problem.weights.map_or(1.0, |w| w[i]);
+    solver.x.clear();
+    solver.x.extend(
+        problem.reference.iter().zip(problem.lower).zip(problem.upper).map(|((r, l), u)| r.max(*l).min(*u)),
+    );
+    let value: f64 = rows.a.iter().zip(&solver.x).map(|(a, x)| a * x).sum();
+    let missing = rows.b[0] - value;
+    if rows.equations == 0 && missing <= 0.0 {
+        return Ending::Solved(0.0);
+    }
+    let room = |i: usize| {
+        let bound = if rows.a[i] * missing > 0.0 { problem.upper[i] } else { problem.lower[i] };
+        (bound - solver.x[i]).abs()
+    };
+    // Rate of gain and the radius at which the bound stops it, one an input that matters.
+    let columns: Vec<(f64, f64, usize)> = (0..rows.a.len())
+        .filter(|&i| rows.a[i] != 0.0)
+        .map(|i| (rows.a[i].abs() / weight(i), weight(i) * room(i), i))
+        .collect();
+    let mut radius = 0.0;
+    for _ in 0..=columns.len() {
+        let (mut gain, mut rate) = (0.0, 0.0);
+        for &(own, end, _) in &columns {
+            gain += own * end.min(radius);
+            rate += if end > radius { own } else { 0.0 };
+        }
+        let short = missing.abs() - gain;
+        if short <= 1e-15 * missing.abs() {
+            break;
+        }
+        if rate <= 0.0 {
+            return Ending::Infeasible(short);
+        }
+        radius += short / rate;
+    }
+    for &(_, end, i) in &columns {
+        let bound = if rows.a[i] * missing > 0.0 { problem.upper[i] } else { problem.lower[i] };
+        let step = radius / weight(i) * (rows.a[i] * missing).signum();
+        solver.x[i] = if end <= radius {
+            bound
+        } else {
+            (solver.x[i] + step).max(problem.lower[i]).min(problem.upper[i])
+        };
+    }
+    Ending::Solved(0.0)
 }
 
 fn project_linf(
@@ -57,13 +109,21 @@ fn project_linf(
     }
     let mut best = solver.x.clone();
     let mut high = Norm::LInf.distance(&best, problem.reference, problem.weights);
-    let mut low = 0.0;
+    // Each row alone bounds the radius from below, and one row often decides it.
+    let mut low = 0.0f64;
+    let n = problem.reference.len();
+    for (k, row) in rows.a.chunks(n).enumerate() {
+        let alone = Rows { a: row, b: &rows.b[k..=k], equations: usize::from(k < rows.equations) };
+        if matches!(project_linf_one_row(solver, &alone, problem), Ending::Solved(_)) {
+            low = low.max(Norm::LInf.distance(&solver.x, problem.reference, problem.weights));
+        }
+    }
+    let mut radius = low * (1.0 + 1e-7);
     let (mut lower, mut upper) = (problem.lower.to_vec(), problem.upper.to_vec());
     for _ in 0..40 {
-        if high - low <= 1e-7 * high {
+        if high - low <= 2e-7 * high {
             break;
         }
-        let radius = 0.5 * (low + high);
         let mut empty = false;
         for (i, &r) in problem.reference.iter().enumerate() {
             let own = radius / problem.weights.map_or(1.0, |w| w[i]);
@@ -82,6 +142,7 @@ fn project_linf(
         } else {
             low = radius;
         }
+        radius = 0.5 * (low + high);
     }
     solver.x.copy_from_slice(&best);
     first

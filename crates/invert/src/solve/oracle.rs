@@ -42,6 +42,40 @@ pub struct Oracle<'a> {
     goals: &'a [Goal],
     counts: Vec<Evaluations>,
     best: Vec<Option<Seen>>,
+    values: Vec<f64>,
+    jacobians: Vec<f64>,
+}
+
+/// Elements of the Jacobians that are held at a time.
+const JACOBIAN_ELEMENTS: usize = 1 << 23;
+
+/// Values and goal rows of several points.
+#[derive(Debug, Clone, Default)]
+pub struct Linearised {
+    outputs: usize,
+    y: Vec<f64>,
+    rows: Vec<f64>,
+    offsets: Vec<usize>,
+}
+
+impl Linearised {
+    fn reset(&mut self, outputs: usize) {
+        self.outputs = outputs;
+        self.y.clear();
+        self.rows.clear();
+        self.offsets.clear();
+        self.offsets.push(0);
+    }
+
+    /// f at point `index`.
+    pub fn y(&self, index: usize) -> &[f64] {
+        &self.y[index * self.outputs..(index + 1) * self.outputs]
+    }
+
+    /// `R·J` at point `index`, row-major.
+    pub fn rows(&self, index: usize) -> &[f64] {
+        &self.rows[self.offsets[index]..self.offsets[index + 1]]
+    }
 }
 
 impl<'a> Oracle<'a> {
@@ -52,6 +86,8 @@ impl<'a> Oracle<'a> {
             goals,
             counts: vec![Evaluations::default(); goals.len()],
             best: vec![None; goals.len()],
+            values: Vec::new(),
+            jacobians: Vec::new(),
         }
     }
 
@@ -90,8 +126,95 @@ impl<'a> Oracle<'a> {
         self.keep_best(queries, x, y);
     }
 
+    /// f at a row of `x` for each of `aims` = (query, alternative of its goal), and the rows `R·J` of that alternative.
+    ///
+    /// Few rows take a vector–Jacobian product each; otherwise the whole Jacobian is computed and multiplied.
+    pub fn linearise(&mut self, aims: &[(usize, usize)], x: &[f64], out: &mut Linearised) {
+        let (n, m) = (self.input_size(), self.output_size());
+        out.reset(m);
+        out.y.resize(aims.len() * m, 0.0);
+        let goals = self.goals;
+        let polyhedron = |(query, alternative): (usize, usize)| &goals[query].alternatives[alternative];
+        for &aim in aims {
+            out.offsets.push(out.offsets.last().copied().unwrap_or(0) + polyhedron(aim).len() * n);
+        }
+        out.rows.resize(out.offsets.last().copied().unwrap_or(0), 0.0);
+        let (few, many): (Vec<usize>, Vec<usize>) =
+            (0..aims.len()).partition(|&index| 2 * polyhedron(aims[index]).len() < 1 + n.min(m));
+        self.few_rows(aims, x, &few, out);
+        self.many_rows(aims, x, &many, out);
+        for &index in &many {
+            let count = &mut self.counts[aims[index].0];
+            count.forward += 1;
+            if n < m {
+                count.jvp += n as u64;
+            } else {
+                count.vjp += m as u64;
+            }
+        }
+        let queries: Vec<usize> = aims.iter().map(|aim| aim.0).collect();
+        self.keep_best(&queries, x, &out.y);
+    }
+
+    /// A vector–Jacobian product a row, each with its forward pass.
+    fn few_rows(&mut self, aims: &[(usize, usize)], x: &[f64], few: &[usize], out: &mut Linearised) {
+        let (n, m) = (self.input_size(), self.output_size());
+        let (mut points, mut cotangents) = (Vec::new(), Vec::new());
+        for &index in few {
+            let (query, alternative) = aims[index];
+            let polyhedron = &self.goals[query].alternatives[alternative];
+            for row in polyhedron.rows.chunks(m) {
+                points.extend_from_slice(&x[index * n..(index + 1) * n]);
+                cotangents.extend_from_slice(row);
+            }
+            let rows = polyhedron.len() as u64;
+            self.counts[query].forward += rows.max(1);
+            self.counts[query].vjp += rows;
+            if rows == 0 {
+                self.evaluator
+                    .forward(&x[index * n..(index + 1) * n], &mut out.y[index * m..(index + 1) * m]);
+            }
+        }
+        if points.is_empty() {
+            return;
+        }
+        let (mut y, mut products) = (vec![0.0; cotangents.len()], vec![0.0; points.len()]);
+        self.evaluator.vjp(&points, &cotangents, &mut y, &mut products);
+        let mut row = 0;
+        for &index in few {
+            let rows = (out.offsets[index + 1] - out.offsets[index]) / n;
+            if rows > 0 {
+                out.y[index * m..(index + 1) * m].copy_from_slice(&y[row * m..(row + 1) * m]);
+                out.rows[out.offsets[index]..out.offsets[index + 1]]
+                    .copy_from_slice(&products[row * n..(row + rows) * n]);
+            }
+            row += rows;
+        }
+    }
+
+    /// Whole Jacobians, a bounded number at a time.
+    fn many_rows(&mut self, aims: &[(usize, usize)], x: &[f64], many: &[usize], out: &mut Linearised) {
+        let (n, m) = (self.input_size(), self.output_size());
+        let at_a_time = (JACOBIAN_ELEMENTS / (m * n)).max(1);
+        for part in many.chunks(at_a_time) {
+            let points: Vec<f64> =
+                part.iter().flat_map(|&index| x[index * n..(index + 1) * n].iter().copied()).collect();
+            self.values.resize(part.len() * m, 0.0);
+            self.jacobians.resize(part.len() * m * n, 0.0);
+            self.evaluator.jacobian(&points, &mut self.values, &mut self.jacobians);
+            for (position, &index) in part.iter().enumerate() {
+                let (query, alternative) = aims[index];
+                let jacobian = &self.jacobians[position * m * n..(position + 1) * m * n];
+                out.y[index * m..(index + 1) * m]
+                    .copy_from_slice(&self.values[position * m..(position + 1) * m]);
+                let rows = &mut out.rows[out.offsets[index]..out.offsets[index + 1]];
+                self.goals[query].alternatives[alternative].chain(jacobian, n, rows);
+            }
+        }
+    }
+
     /// f and its Jacobian (`m × n` a row) at a row of `x` for each of `queries`.
-    pub fn linearise(&mut self, queries: &[usize], x: &[f64], y: &mut Vec<f64>, jacobian: &mut Vec<f64>) {
+    pub fn jacobian(&mut self, queries: &[usize], x: &[f64], y: &mut Vec<f64>, jacobian: &mut Vec<f64>) {
         let (n, m) = (self.input_size(), self.output_size());
         y.resize(queries.len() * m, 0.0);
         jacobian.resize(queries.len() * m * n, 0.0);
@@ -106,6 +229,11 @@ impl<'a> Oracle<'a> {
             }
         }
         self.keep_best(queries, x, y);
+    }
+
+    /// Charges a query its share of evaluations made for several.
+    pub(crate) fn charge(&mut self, query: usize, forward: u64) {
+        self.counts[query].forward += forward;
     }
 
     fn keep_best(&mut self, queries: &[usize], x: &[f64], y: &[f64]) {

@@ -5,11 +5,14 @@ use netinverse_linalg::{Matrix, singular_values};
 use netinverse_network::Network;
 use rayon::prelude::*;
 
-use super::distinct::farthest_first;
+use super::components::{Components, Walking, join_components};
+use super::distinct::components_first;
 use super::feasible::{FeasibleOptions, make_feasible};
 use super::lane::Lane;
 use super::nearest::{Nearness, make_nearest};
-use super::starts::start;
+use super::pursue::Pursuit;
+use super::starts::{Pool, start};
+use super::tournament::{bracketed_starts, walk_in_rounds};
 use super::{Domain, Evaluations, Goal, Norm, Oracle, Seen};
 
 /// How to search.
@@ -27,12 +30,37 @@ pub struct Options {
     pub tolerance: Vec<f64>,
     /// Starts of a query at most, the reference itself not counted.
     pub starts: usize,
-    /// Whether each answer is moved to the nearest one of its component. When several are asked for, only the first.
+    /// Whether each answer is moved to the nearest one of its component. When several are asked for, only the
+    /// first is, to a thousandth of its distance.
     pub nearest: bool,
+    /// Further attempts at a nearer answer, beside the nearest one found; when one nearest answer is asked for.
+    pub restarts: usize,
     /// Steps of an attempt at most, in each phase.
     pub steps: usize,
     /// Rows evaluated at a time at most: bounds the memory.
     pub batch: usize,
+    /// Inputs to start from, besides the reference and quasi-random ones: rows of data. They are evaluated once for all
+    /// queries.
+    pub data: Vec<Vec<f64>>,
+}
+
+impl Options {
+    /// One nearest answer (L2) for each of `queries` queries, to a residual of 1e-10.
+    pub fn new(queries: usize) -> Self {
+        Options {
+            norm: Norm::L2,
+            weights: None,
+            count: 1,
+            separation: 0.0,
+            tolerance: vec![1e-10; queries],
+            starts: 64,
+            nearest: true,
+            restarts: 4,
+            steps: 60,
+            batch: 4096,
+            data: Vec::new(),
+        }
+    }
 }
 
 /// An input that gives the output asked for.
@@ -52,12 +80,15 @@ pub struct Found {
     pub sigma_min: f64,
     /// The dimension of the fibre there: inputs that are not fixed less the rank.
     pub fibre_dimension: usize,
+    /// Which component of the fibre it lies on, as far as walks could tell: answers with one number are joined by a
+    /// path on the fibre. The first answer's is 0.
+    pub component: usize,
 }
 
 /// What became of a query.
 #[derive(Debug, Clone, PartialEq)]
 pub struct QueryResult {
-    /// The answers, the nearest first, then the farthest from those before.
+    /// The answers: the nearest first, then one of each other component, then the farthest from those before.
     pub answers: Vec<Found>,
     /// The evaluations spent.
     pub evaluations: Evaluations,
@@ -65,6 +96,9 @@ pub struct QueryResult {
     pub best: Option<Seen>,
     /// How far any other point found lies from the answers at most.
     pub radius: f64,
+    /// How many components of the fibre the points found lie on, as far as walks could join them. Components where no
+    /// point was found are not counted.
+    pub components: usize,
     /// Why the search stopped early, if it did.
     pub stopped: Option<StopReason>,
 }
@@ -83,9 +117,11 @@ pub fn solve(
     progress: &dyn Progress,
 ) -> Vec<QueryResult> {
     assert_eq!(goals.len(), near.len(), "one reference a query");
-    let wave = options.count + options.count / 2 + 1;
+    let wave = options.count + options.count / 4 + 1;
     let group = (options.batch / wave).max(1);
     progress.stage("inverting", Some(goals.len() as u64));
+    let pool = Pool::new(network, domain, budget.seed());
+    let data = Pool::of(network, domain, &options.data);
     let mut results = Vec::with_capacity(goals.len());
     for first in (0..goals.len()).step_by(group) {
         let range = first..(first + group).min(goals.len());
@@ -96,6 +132,10 @@ pub fn solve(
             near: &near[range.clone()],
             tolerance: &options.tolerance[range.clone()],
             options,
+            pool: pool.as_ref(),
+            pool_cost: pool.as_ref().map_or(0, |pool| pool.cost(goals.len())),
+            data: data.as_ref(),
+            data_cost: data.as_ref().or(pool.as_ref()).map_or(0, |pool| pool.cost(goals.len())),
             first,
         };
         results.extend(part.solve(budget, wave));
@@ -112,62 +152,97 @@ struct Group<'a> {
     near: &'a [Vec<f64>],
     tolerance: &'a [f64],
     options: &'a Options,
+    pool: Option<&'a Pool>,
+    pool_cost: u64,
+    data: Option<&'a Pool>,
+    data_cost: u64,
     /// The position of the group's first query in the command: seeds its starts.
     first: usize,
+}
+
+/// How far the search of a query is.
+#[derive(Default)]
+struct Search {
+    /// Starts of the pool that are not used yet, the next one last; absent before the first wave.
+    pool: Option<Vec<(usize, Vec<f64>)>>,
+    /// Starts used, of the pool and of the query's own sequence.
+    used: usize,
+    /// Components, and answers that can be told apart, before the last wave.
+    components: usize,
+    answers: usize,
+    settled: bool,
 }
 
 impl Group<'_> {
     fn solve(&self, budget: &Budget, wave: usize) -> Vec<QueryResult> {
         let mut oracle = Oracle::new(self.network, self.goals);
-        let mut found: Vec<Vec<Lane>> = vec![Vec::new(); self.goals.len()];
+        let queries = self.goals.len();
+        let mut found: Vec<Vec<Lane>> = vec![Vec::new(); queries];
+        let mut components: Vec<Components> = vec![Components::default(); queries];
         let stop = || budget.stop().is_some();
         let scale = step_weights(self.domain);
 
         // The references come first: without a count they are often all that is needed.
-        let mut lanes: Vec<Lane> = Vec::new();
-        for (query, goal) in self.goals.iter().enumerate() {
-            for alternative in 0..goal.alternatives.len() {
-                lanes.push(Lane::new(query, alternative, self.near[query].clone()));
-            }
+        let pursuit = Pursuit {
+            domain: self.domain,
+            goals: self.goals,
+            near: self.near,
+            norm: self.options.norm,
+            weights: self.options.weights.as_deref(),
+        };
+        if self.options.nearest && self.options.count == 1 {
+            self.run_from_inside(&mut oracle, &mut found, &stop);
         }
-        self.run(&mut oracle, lanes, &scale, true, &mut found, &stop);
+        // Where nothing was inside, the reference is where to begin.
+        let mut ranked = pursuit.rank(&mut oracle, &|query| found[query].is_empty());
+        for attempt in 0..2 {
+            let lanes =
+                pursuit.next(&mut ranked, attempt, &|query| self.incumbent(&found[query]).map(|best| best.0));
+            self.run(&mut oracle, lanes, &scale, true, &mut found, &stop);
+        }
 
-        let mut used = 0;
-        while used < self.options.starts && !stop() {
+        let mut searches: Vec<Search> = (0..queries).map(|_| Search::default()).collect();
+        while !stop() {
+            self.settle(&mut oracle, &found, &mut components, &mut searches, &stop);
             let mut lanes: Vec<Lane> = Vec::new();
-            for (query, goal) in self.goals.iter().enumerate() {
-                if self.settled(&found[query]) {
-                    continue;
-                }
-                for index in used..(used + wave).min(self.options.starts) {
-                    let alternative = index % goal.alternatives.len();
-                    let seed = budget.seed();
-                    let x = start(
-                        self.domain,
-                        &self.near[query],
-                        index as u64,
-                        seed,
-                        (self.first + query) as u64,
-                    );
-                    lanes.push(Lane::new(query, alternative, x));
-                }
+            for (query, search) in searches.iter_mut().enumerate().filter(|(_, search)| !search.settled) {
+                self.add_starts(&mut oracle, query, search, wave, budget.seed(), &mut lanes);
             }
             if lanes.is_empty() {
                 break;
             }
             self.run(&mut oracle, lanes, &scale, false, &mut found, &stop);
-            used += wave;
+        }
+        if self.options.nearest && self.options.count == 1 {
+            for index in 0..self.options.restarts {
+                let beside = |lanes: &Vec<Lane>| {
+                    let (distance, best) = self.incumbent(lanes)?;
+                    let own = (self.first + best.query) as u64;
+                    (distance > 0.0).then(|| pursuit.beside(best, index, budget.seed(), own))
+                };
+                let lanes: Vec<Lane> = found.iter().filter_map(beside).collect();
+                if stop() || lanes.is_empty() {
+                    break;
+                }
+                self.run(&mut oracle, lanes, &scale, true, &mut found, &stop);
+            }
         }
 
-        let answers: Vec<(Vec<Found>, f64)> =
-            found.par_iter().enumerate().map(|(query, lanes)| self.choose(query, lanes)).collect();
+        let answers: Vec<(Vec<Found>, f64)> = found
+            .par_iter()
+            .zip(&components)
+            .enumerate()
+            .map(|(query, (lanes, components))| self.choose(query, lanes, components))
+            .collect();
         answers
             .into_iter()
+            .zip(&components)
             .enumerate()
-            .map(|(query, (mut answers, radius))| {
+            .map(|(query, ((mut answers, radius), components))| {
                 self.replay(&mut oracle, query, &mut answers);
                 QueryResult {
                     stopped: if answers.len() < self.options.count { budget.stop() } else { None },
+                    components: components.count().max(usize::from(!answers.is_empty())),
                     answers,
                     evaluations: oracle.evaluations(query),
                     best: oracle.best(query).cloned(),
@@ -175,6 +250,39 @@ impl Group<'_> {
                 }
             })
             .collect()
+    }
+
+    /// The next wave of starts of a query.
+    fn add_starts(
+        &self,
+        oracle: &mut Oracle<'_>,
+        query: usize,
+        search: &mut Search,
+        wave: usize,
+        seed: u64,
+        lanes: &mut Vec<Lane>,
+    ) {
+        let goal = &self.goals[query];
+        let wave = wave.min(self.options.starts - search.used);
+        let pool = search.pool.get_or_insert_with(|| {
+            let Some(pool) = self.pool else { return Vec::new() };
+            oracle.charge(query, self.pool_cost);
+            let mut starts = pool.starts(self.domain, goal, self.options.starts);
+            starts.reverse();
+            starts
+        });
+        for _ in 0..wave {
+            let (alternative, x) = pool.pop().unwrap_or_else(|| {
+                let index = search.used as u64;
+                let own = (self.first + query) as u64;
+                (
+                    search.used % goal.alternatives.len(),
+                    start(self.domain, &self.near[query], index, seed, own),
+                )
+            });
+            lanes.push(Lane::new(query, alternative, x));
+            search.used += 1;
+        }
     }
 
     /// Both phases for a set of lanes; those that end feasible are kept.
@@ -187,52 +295,137 @@ impl Group<'_> {
         found: &mut [Vec<Lane>],
         stop: &dyn Fn() -> bool,
     ) {
-        // One tolerance serves the batch: the strictest, which quadratic convergence makes nearly free.
-        let tolerance = self.tolerance.iter().copied().fold(f64::INFINITY, f64::min);
-        let options = FeasibleOptions { tolerance, steps: self.options.steps };
+        let options = FeasibleOptions { tolerance: self.strictest(), steps: self.options.steps };
+        let nearness = self.nearness();
+        let bounds: Vec<f64> =
+            found.iter().map(|lanes| self.incumbent(lanes).map_or(f64::INFINITY, |best| best.0)).collect();
+        let near = |query: usize| (&self.near[query][..], bounds[query]);
         make_feasible(oracle, &mut lanes, self.domain, scale, &options, stop);
         if self.options.nearest && (references || self.options.count == 1) {
-            let nearness = Nearness {
-                norm: self.options.norm,
-                weights: self.options.weights.as_deref(),
-                tolerance,
-                steps: self.options.steps,
-            };
-            make_nearest(oracle, &mut lanes, self.domain, &nearness, &|query| &self.near[query], stop);
+            make_nearest(oracle, &mut lanes, self.domain, &nearness, &near, stop);
         }
         for lane in lanes {
-            if lane.residual <= self.tolerance[lane.query] {
+            if lane.at.residual <= self.tolerance[lane.query] {
                 found[lane.query].push(lane);
             }
         }
     }
 
-    fn settled(&self, lanes: &[Lane]) -> bool {
-        if lanes.len() < self.options.count {
-            return false;
+    /// Nearest answers from points inside the goals: rows of data, or the pool.
+    fn run_from_inside(&self, oracle: &mut Oracle<'_>, found: &mut [Vec<Lane>], stop: &dyn Fn() -> bool) {
+        let Some(pool) = self.data.or(self.pool) else { return };
+        let lanes =
+            bracketed_starts(oracle, self.goals, self.near, pool, &|query, x| self.distance(query, x));
+        for (query, _) in self.goals.iter().enumerate() {
+            if lanes.iter().any(|lane| lane.query == query) {
+                oracle.charge(query, self.data_cost);
+            }
         }
-        let points: Vec<&[f64]> = lanes.iter().map(|lane| &lane.x[..]).collect();
-        farthest_first(&points, self.options.count, self.options.separation).0.len() >= self.options.count
+        // The starts are feasible: this only linearises them.
+        let mut lanes = lanes;
+        let options = FeasibleOptions { tolerance: self.strictest(), steps: 0 };
+        make_feasible(oracle, &mut lanes, self.domain, &step_weights(self.domain), &options, stop);
+        let near = |query: usize| (&self.near[query][..], f64::INFINITY);
+        for lane in walk_in_rounds(oracle, lanes, self.domain, &self.nearness(), &near, stop) {
+            if lane.at.residual <= self.tolerance[lane.query] {
+                found[lane.query].push(lane);
+            }
+        }
+    }
+
+    fn nearness(&self) -> Nearness<'_> {
+        Nearness {
+            norm: self.options.norm,
+            weights: self.options.weights.as_deref(),
+            tolerance: self.strictest(),
+            steps: self.options.steps,
+            gain: if self.options.count == 1 { 1e-5 } else { 1e-3 },
+        }
+    }
+
+    /// The nearest answer found so far.
+    fn incumbent<'l>(&self, lanes: &'l [Lane]) -> Option<(f64, &'l Lane)> {
+        let distances = lanes.iter().map(|lane| (self.distance(lane.query, &lane.at.x), lane));
+        distances.reduce(|best, next| if next.0 < best.0 { next } else { best })
+    }
+
+    /// One tolerance serves the batch: the strictest, which quadratic convergence makes nearly free.
+    fn strictest(&self) -> f64 {
+        self.tolerance.iter().copied().fold(f64::INFINITY, f64::min)
+    }
+
+    /// Groups what was found by component, and marks the queries that need no further wave: enough answers, and no
+    /// component in the last wave that was not known before.
+    fn settle(
+        &self,
+        oracle: &mut Oracle<'_>,
+        found: &[Vec<Lane>],
+        components: &mut [Components],
+        searches: &mut [Search],
+        stop: &dyn Fn() -> bool,
+    ) {
+        let open = |query: usize| !searches[query].settled;
+        if self.options.count > 1 {
+            let walking = Walking {
+                domain: self.domain,
+                separation: self.options.separation,
+                tolerance: 1e3 * self.strictest(),
+            };
+            // The second round is for those that the shortest links did not join.
+            for _ in 0..2 {
+                join_components(oracle, found, components, &open, &walking, stop);
+            }
+        }
+        for (query, search) in searches.iter_mut().enumerate().filter(|(_, search)| !search.settled) {
+            let known = components[query].count();
+            let answers = self.pick(query, &found[query], &components[query]).1.len();
+            let enough = answers >= self.options.count;
+            // Another wave is worth it while the last one brought something new, or while there is nothing at all.
+            let fresh = known > search.components.max(1) || (answers > search.answers && !enough);
+            let complete = enough && known >= self.options.count;
+            search.settled = complete
+                || search.used >= self.options.starts
+                || (search.used > 0 || enough) && answers > 0 && !fresh;
+            search.components = known;
+            search.answers = answers;
+        }
+    }
+
+    /// The lanes of a query by distance, and the positions of the answers among them with the radius.
+    fn pick(&self, query: usize, lanes: &[Lane], components: &Components) -> (Vec<usize>, Vec<usize>, f64) {
+        let distances: Vec<f64> = lanes.iter().map(|lane| self.distance(query, &lane.at.x)).collect();
+        let mut order: Vec<usize> = (0..lanes.len()).collect();
+        order.sort_by(|&a, &b| distances[a].total_cmp(&distances[b]));
+        let points: Vec<&[f64]> = order.iter().map(|&index| &lanes[index].at.x[..]).collect();
+        let own: Vec<usize> = order.iter().map(|&index| components.root(index)).collect();
+        let (picked, radius) = components_first(&points, &own, self.options.count, self.options.separation);
+        (order, picked, radius)
+    }
+
+    fn distance(&self, query: usize, x: &[f64]) -> f64 {
+        self.options.norm.distance(x, &self.near[query], self.options.weights.as_deref())
     }
 
     /// The answers of a query among the lanes that ended feasible.
-    fn choose(&self, query: usize, lanes: &[Lane]) -> (Vec<Found>, f64) {
-        let weights = self.options.weights.as_deref();
-        let distance = |lane: &Lane| self.options.norm.distance(&lane.x, &self.near[query], weights);
-        let mut order: Vec<usize> = (0..lanes.len()).collect();
-        order.sort_by(|&a, &b| distance(&lanes[a]).total_cmp(&distance(&lanes[b])));
-        let points: Vec<&[f64]> = order.iter().map(|&index| &lanes[index].x[..]).collect();
-        let (picked, radius) = farthest_first(&points, self.options.count, self.options.separation);
+    fn choose(&self, query: usize, lanes: &[Lane], components: &Components) -> (Vec<Found>, f64) {
+        let (order, picked, radius) = self.pick(query, lanes, components);
+        let mut names: Vec<usize> = Vec::new();
         let found = picked.iter().map(|&position| {
             let lane = &lanes[order[position]];
+            let root = components.root(order[position]);
+            let component = names.iter().position(|&name| name == root).unwrap_or_else(|| {
+                names.push(root);
+                names.len() - 1
+            });
             Found {
-                x: lane.x.clone(),
+                x: lane.at.x.clone(),
                 y: Vec::new(),
                 residual: f64::INFINITY,
-                distance: distance(lane),
+                distance: self.distance(query, &lane.at.x),
                 rank: 0,
                 sigma_min: 0.0,
                 fibre_dimension: 0,
+                component,
             }
         });
         (found.collect(), radius)
@@ -246,7 +439,7 @@ impl Group<'_> {
         let (n, m) = (oracle.input_size(), oracle.output_size());
         let x: Vec<f64> = answers.iter().flat_map(|answer| answer.x.iter().copied()).collect();
         let (mut y, mut jacobian) = (Vec::new(), Vec::new());
-        oracle.linearise(&vec![query; answers.len()], &x, &mut y, &mut jacobian);
+        oracle.jacobian(&vec![query; answers.len()], &x, &mut y, &mut jacobian);
         let free: Vec<usize> = (0..n).filter(|&i| self.domain.lower[i] < self.domain.upper[i]).collect();
         for (row, answer) in answers.iter_mut().enumerate() {
             answer.y = y[row * m..(row + 1) * m].to_vec();

@@ -1,8 +1,9 @@
 //! Where attempts begin.
 
 use netinverse_base::Rng;
+use netinverse_network::{Evaluator, Network};
 
-use super::Domain;
+use super::{Domain, Goal};
 
 /// Dimensions for which the Sobol sequence is used; beyond it pseudo-random points are as good.
 const SOBOL_DIMENSIONS: usize = 64;
@@ -32,4 +33,112 @@ pub(crate) fn start(domain: &Domain, near: &[f64], index: u64, seed: u64, query:
             }
         })
         .collect()
+}
+
+/// Points of the box with their outputs, evaluated once for all queries: each query starts from those whose outputs are
+/// nearest to its goal, a few Newton steps from an answer.
+pub(crate) struct Pool {
+    x: Vec<f64>,
+    y: Vec<f64>,
+    points: usize,
+}
+
+impl Pool {
+    /// Points of a pool: a fixed number, so that answers do not depend on how many queries there are.
+    const POINTS: usize = 1024;
+    /// The share of the pool that is near enough to a goal to start from.
+    const SHARE: usize = 8;
+
+    /// A pool, where the box is bounded and has few enough dimensions to be covered.
+    pub(crate) fn new(network: &Network, domain: &Domain, seed: u64) -> Option<Self> {
+        let n = domain.lower.len();
+        let bounded = domain.lower.iter().chain(&domain.upper).all(|bound| bound.is_finite());
+        if !bounded || n > SOBOL_DIMENSIONS {
+            return None;
+        }
+        let centre = vec![0.0; n];
+        let x: Vec<f64> = (0..Self::POINTS as u64)
+            .flat_map(|index| start(domain, &centre, index, seed, u64::MAX))
+            .collect();
+        Some(Self::evaluate(network, x))
+    }
+
+    /// A pool of given rows, brought into the box.
+    pub(crate) fn of(network: &Network, domain: &Domain, rows: &[Vec<f64>]) -> Option<Self> {
+        let mut x: Vec<f64> = rows.concat();
+        x.chunks_mut(domain.lower.len()).for_each(|row| domain.clip(row));
+        (!rows.is_empty()).then(|| Self::evaluate(network, x))
+    }
+
+    fn evaluate(network: &Network, x: Vec<f64>) -> Self {
+        let points = x.len() / network.input_size();
+        let mut y = vec![0.0; points * network.output_size()];
+        Evaluator::<f64>::new(network).forward(&x, &mut y);
+        Pool { x, y, points }
+    }
+
+    /// Forward passes that each of `queries` queries is charged for the pool.
+    pub(crate) fn cost(&self, queries: usize) -> u64 {
+        self.points.div_ceil(queries.max(1)) as u64
+    }
+
+    /// For each alternative that some point of the pool is well inside of, the nearest such point. A point counts for
+    /// the alternative that it is deepest in.
+    pub(crate) fn inside(&self, goal: &Goal, distance: &dyn Fn(&[f64]) -> f64) -> Vec<(usize, Vec<f64>)> {
+        let (n, m) = (self.x.len() / self.points, self.y.len() / self.points);
+        let mut nearest: Vec<Option<(f64, usize)>> = vec![None; goal.alternatives.len()];
+        for (point, y) in self.y.chunks(m).enumerate() {
+            let slacks = goal.alternatives.iter().map(|polyhedron| polyhedron.slack(y)).enumerate();
+            let deepest =
+                slacks.fold((0, f64::NEG_INFINITY), |best, next| if next.1 > best.1 { next } else { best });
+            if deepest.1 > 0.0 {
+                let own = distance(&self.x[point * n..(point + 1) * n]);
+                let best = &mut nearest[deepest.0];
+                if best.is_none_or(|best| own < best.0) {
+                    *best = Some((own, point));
+                }
+            }
+        }
+        let found = nearest.into_iter().enumerate();
+        found
+            .filter_map(|(alternative, best)| {
+                let point = best?.1;
+                Some((alternative, self.x[point * n..(point + 1) * n].to_vec()))
+            })
+            .collect()
+    }
+
+    /// Starts for a goal: `alternative` and x. The best eighth of the pool, the best one first, then always the one
+    /// farthest (in widths of the box) from those before it, up to `count`.
+    pub(crate) fn starts(&self, domain: &Domain, goal: &Goal, count: usize) -> Vec<(usize, Vec<f64>)> {
+        let n = domain.lower.len();
+        let m = self.y.len() / self.points;
+        let mut ranked: Vec<(f64, usize, usize)> = self
+            .y
+            .chunks(m)
+            .enumerate()
+            .map(|(index, y)| {
+                let (alternative, residual) = goal.nearest_alternative(y);
+                (residual, index, alternative)
+            })
+            .collect();
+        ranked.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        ranked.truncate((self.points / Self::SHARE).max(1));
+        let at = |position: usize| &self.x[ranked[position].1 * n..(ranked[position].1 + 1) * n];
+        let gap = |a: usize, b: usize| -> f64 {
+            let widths = domain.lower.iter().zip(&domain.upper).map(|(l, u)| (u - l).max(f64::MIN_POSITIVE));
+            at(a).iter().zip(at(b)).zip(widths).map(|((a, b), w)| ((a - b) / w).powi(2)).sum()
+        };
+        let mut picked = vec![0];
+        let mut distance: Vec<f64> = (0..ranked.len()).map(|position| gap(position, 0)).collect();
+        while picked.len() < count.min(ranked.len()) {
+            let farthest =
+                (0..ranked.len()).fold(0, |best, i| if distance[i] > distance[best] { i } else { best });
+            picked.push(farthest);
+            for (position, distance) in distance.iter_mut().enumerate() {
+                *distance = distance.min(gap(position, farthest));
+            }
+        }
+        picked.into_iter().map(|position| (ranked[position].2, at(position).to_vec())).collect()
+    }
 }
