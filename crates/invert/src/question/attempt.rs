@@ -4,7 +4,7 @@
 use std::sync::OnceLock;
 
 use netinverse_answer::{Answer, Certificate, Evaluations, Nearest, Optimality};
-use netinverse_base::{Budget, Progress, Silent};
+use netinverse_base::{Budget, Progress, Rng, Silent};
 use netinverse_linalg::{Matrix, singular_values};
 use netinverse_network::{Evaluator, Network};
 use netinverse_spec::TargetSet;
@@ -19,12 +19,17 @@ use crate::solve::{Domain, Found, Goal, Norm, Options, PeeledGoal, Polyhedron, Q
 /// Bytes of Jacobians held at a time at most.
 const JACOBIAN_BYTES: usize = 1 << 26;
 /// Steps of an attempt at most, in each phase of the solver.
-const STEPS: usize = 60;
+const STEPS: usize = 100;
 /// Margins, relative to the magnitude of the outputs, by which strict rows are asked to hold, one a try:
 /// small against any distance, and the first is already above what f32 rounds.
 const MARGINS: [f64; 4] = [1e-6, 1e-5, 1e-4, 1e-3];
 /// Shares of the tolerance, one a try: undoing a tail may stretch what is left.
 const SHARES: [f64; 4] = [0.5, 0.05, 5e-3, 5e-4];
+
+/// Starts at and near each corner, for what was not found elsewhere.
+const CORNER_ROUNDS: usize = 9;
+/// The random stream of these starts.
+const CORNER_STREAM: u64 = 0xC0_4E45;
 
 /// Answers from which an objective is raised, for one query.
 const ASCENTS: usize = 12;
@@ -36,6 +41,14 @@ pub(super) struct Aim<'a> {
     pub(super) set: Option<&'a TargetSet>,
     /// The reference.
     pub(super) near: Vec<f64>,
+}
+
+/// How a search goes about it.
+#[derive(Debug, Clone, Copy)]
+struct Effort {
+    count: usize,
+    nearest: bool,
+    starts: usize,
 }
 
 /// What became of it.
@@ -301,8 +314,9 @@ impl<'a> Judge<'a> {
             let mut again = Vec::new();
             // The last try solves in outputs, in case the tail's inverse is what fails.
             let whole = level + 1 == MARGINS.len();
-            let results =
-                self.level(domain, aims, &pending, level, whole, (count, nearest), budget, progress);
+            let starts = self.prepared.problem().starts;
+            let effort = Effort { count, nearest, starts };
+            let results = self.level(domain, aims, &pending, level, whole, effort, budget, progress);
             for (&index, result) in pending.iter().zip(results) {
                 let attempt = &mut attempts[index];
                 let Some(result) = result else { continue };
@@ -314,7 +328,53 @@ impl<'a> Judge<'a> {
             }
             pending = again;
         }
+        self.try_corners(&mut attempts, domain, aims, budget, progress);
         attempts
+    }
+
+    /// A classifier may be constant where most of the box is: half-grey noise is a plateau for many that saw dark
+    /// images with few bright pixels. What was not found from anywhere else is tried from the corners, and from
+    /// random points ever nearer to them.
+    fn try_corners(
+        &self,
+        attempts: &mut [Attempt],
+        domain: &Domain,
+        aims: &[Aim<'_>],
+        budget: &Budget,
+        progress: &dyn Progress,
+    ) {
+        let mut zero = vec![0.0; domain.lower.len()];
+        domain.clip(&mut zero);
+        let mut corners = vec![zero, domain.lower.clone(), domain.upper.clone()];
+        corners.retain(|corner| corner.iter().all(|x| x.is_finite()));
+        corners.dedup();
+        let finite = domain.lower.iter().chain(&domain.upper).all(|bound| bound.is_finite());
+        let mut rng = Rng::new(budget.seed(), CORNER_STREAM);
+        for round in 0..CORNER_ROUNDS {
+            for corner in &corners {
+                let pending: Vec<usize> = (0..aims.len())
+                    .filter(|&i| attempts[i].answers.is_empty() && !attempts[i].stopped)
+                    .collect();
+                if pending.is_empty() || budget.stop().is_some() || (round > 0 && !finite) {
+                    return;
+                }
+                let share = if round == 0 { 0.0 } else { 0.5f64.powi(1 + (round as i32 - 1) % 5) };
+                let mut near = corner.clone();
+                for (x, (low, high)) in near.iter_mut().zip(domain.lower.iter().zip(&domain.upper)) {
+                    *x += share * (low + (high - low) * rng.uniform() - *x);
+                }
+                domain.clip(&mut near);
+                let from: Vec<Aim<'_>> =
+                    aims.iter().map(|aim| Aim { set: aim.set, near: near.clone() }).collect();
+                let effort = Effort { count: 1, nearest: false, starts: 0 };
+                let results = self.level(domain, &from, &pending, 0, false, effort, budget, progress);
+                for (&index, result) in pending.iter().zip(results) {
+                    if let Some(result) = result {
+                        self.take(&mut attempts[index], &aims[index], domain, result);
+                    }
+                }
+            }
+        }
     }
 
     /// One try at the pending aims: `None` where the goal is outside the range of the tail.
@@ -325,7 +385,7 @@ impl<'a> Judge<'a> {
         pending: &[usize],
         level: usize,
         whole: bool,
-        (count, nearest): (usize, bool),
+        effort: Effort,
         budget: &Budget,
         progress: &dyn Progress,
     ) -> Vec<Option<QueryResult>> {
@@ -343,7 +403,7 @@ impl<'a> Judge<'a> {
         let network = &self.prepared.inner;
         if whole {
             let near = pending.iter().map(|&index| aims[index].near.clone()).collect::<Vec<_>>();
-            let options = self.options(network, &goals, tolerances, count, nearest);
+            let options = self.options(network, &goals, tolerances, effort);
             return solve(network, domain, &goals, &near, &options, budget, progress)
                 .into_iter()
                 .map(Some)
@@ -361,7 +421,7 @@ impl<'a> Judge<'a> {
         }
         let mut results: Vec<Option<QueryResult>> = vec![None; pending.len()];
         if !inside.is_empty() {
-            let options = self.options(&peeled.network, &inside, kept_tolerances, count, nearest);
+            let options = self.options(&peeled.network, &inside, kept_tolerances, effort);
             let solved = solve(&peeled.network, domain, &inside, &near, &options, budget, progress);
             for (position, result) in kept.into_iter().zip(solved) {
                 results[position] = Some(result);
@@ -410,25 +470,18 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn options(
-        &self,
-        network: &Network,
-        goals: &[Goal],
-        tolerance: Vec<f64>,
-        count: usize,
-        nearest: bool,
-    ) -> Options {
+    fn options(&self, network: &Network, goals: &[Goal], tolerance: Vec<f64>, effort: Effort) -> Options {
         let problem = self.prepared.problem();
         let alternatives = goals.iter().map(|goal| goal.alternatives.len()).max().unwrap_or(1);
         let row = 8 * network.input_size() * network.output_size() * alternatives.max(1);
         Options {
             norm: self.norm,
             weights: problem.weights.clone(),
-            count,
+            count: effort.count,
             separation: self.prepared.separation,
             tolerance,
-            starts: problem.starts,
-            nearest,
+            starts: effort.starts,
+            nearest: effort.nearest,
             restarts: 4,
             data: Vec::new(),
             steps: STEPS,

@@ -69,8 +69,12 @@ pub(crate) fn run(options: &InvertOptions, console: &Console) -> Result<Outcome>
         seed: options.limits.seed,
     };
     if let Some(path) = &options.file {
-        files::write(path, &inversion, &layout)?;
-        console.line(&format!("written: {}", path.display()));
+        if FileFormat::of(path)? == FileFormat::Png && inversion.answers().next().is_none() {
+            console.line(&format!("note: there is no answer to draw, {} is not written", path.display()));
+        } else {
+            files::write(path, &inversion, &layout)?;
+            console.line(&format!("written: {}", path.display()));
+        }
     }
     match options.format {
         InvertFormat::Text => {
