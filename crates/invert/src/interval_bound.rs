@@ -12,7 +12,7 @@ use netinverse_network::{
 };
 
 /// Units in the last place by which a computed elementary function, or the few-step formulas made of them, may be off.
-const FUNCTION_ULPS: f64 = 16.0;
+pub const FUNCTION_ULPS: f64 = 16.0;
 
 /// Enclosures of all outputs over the inputs `lower ≤ x ≤ upper`; `None` where an enclosure is not known: a function
 /// outside its domain.

@@ -172,14 +172,16 @@ fn conditions_intervals_and_specifications_are_met() {
     let found = layers.forward(&x);
     assert!((found[0] - y[0]).abs() <= 0.01 + 1e-9 && found[1] >= y[1] - 0.01 - 1e-9);
 
-    let rows: String = y.iter().map(|y| format!("{},{}\n", y - 0.02, y + 0.02)).collect();
-    fs::write(folder.path().join("intervals.csv"), rows).unwrap();
+    let rows: Vec<String> = y.iter().map(|y| format!("{},{}\n", y - 0.02, y + 0.02)).collect();
+    fs::write(folder.path().join("intervals.csv"), rows.concat()).unwrap();
     let x = first_x(&answer(folder.path(), &["--within", "intervals.csv", "--bounds", "-1,1"], 0));
     assert!(close(&layers.forward(&x), &y, 0.02 + 1e-9));
 
     // Two boxes of inputs, each with its own demand; only the second can be met.
-    let declare: String =
-        (0..3).map(|i| format!("(declare-const X_{i} Real) (declare-const Y_{i} Real)\n")).collect();
+    let declare: String = (0..3)
+        .map(|i| format!("(declare-const X_{i} Real) (declare-const Y_{i} Real)\n"))
+        .collect::<Vec<_>>()
+        .concat();
     let inside = |i: usize, lo: f64, hi: f64| format!("(>= X_{i} {lo}) (<= X_{i} {hi})");
     let first = format!(
         "(and {} {} {} (>= Y_0 1000))",
@@ -358,13 +360,13 @@ fn answers_do_not_depend_on_threads_and_resume_where_they_stopped() {
     let folder = tempdir().unwrap();
     let layers = Layers::random(&[3, 20, 2], Function::Tanh, 17);
     layers.write(&folder.path().join("net.onnx"));
-    let targets: String = (0..20)
+    let targets: Vec<String> = (0..20)
         .map(|i| {
             let y = layers.forward(&[0.04 * f64::from(i), -0.3, 0.9 - 0.05 * f64::from(i)]);
             format!("{},{}\n", y[0], y[1])
         })
         .collect();
-    fs::write(folder.path().join("targets.csv"), targets).unwrap();
+    fs::write(folder.path().join("targets.csv"), targets.concat()).unwrap();
     let asked = ["--target", "targets.csv", "--bounds", "-1,1", "--count", "2"];
     let queries = |threads: &str| {
         answer(folder.path(), &[&asked[..], &["--threads", threads]].concat(), 0)["queries"].take()

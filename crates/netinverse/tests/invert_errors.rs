@@ -24,7 +24,7 @@ fn each_is_refused_at_its_place() {
     write("empty.vnnlib", "");
     write("answers.json", "{}");
     let declare = |n: usize| -> String {
-        (0..n).map(|i| format!("(declare-const X_{i} Real)\n")).collect::<String>()
+        (0..n).map(|i| format!("(declare-const X_{i} Real)\n")).collect::<Vec<_>>().concat()
             + "(declare-const Y_0 Real)\n(declare-const Y_1 Real)\n"
     };
     write("contradiction.vnnlib", &(declare(3) + "(assert (>= Y_0 1))\n(assert (<= Y_0 0))\n"));

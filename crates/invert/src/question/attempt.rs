@@ -4,16 +4,14 @@
 use std::sync::OnceLock;
 
 use netinverse_answer::{Answer, Certificate, Evaluations, Nearest, Optimality};
-use netinverse_base::{Budget, Progress, Rng, Silent};
+use netinverse_base::{Budget, Progress, Rng};
 use netinverse_linalg::{Matrix, singular_values};
 use netinverse_network::{Evaluator, Network};
 use netinverse_spec::TargetSet;
-use rayon::prelude::*;
 
 use super::certificate::{Proofs, by_multipliers, by_range};
-use super::extreme::Ascent;
 use super::prepare::Prepared;
-use super::{goals, integers, region};
+use super::{goals, region};
 use crate::solve::{Domain, Found, Goal, Norm, Options, PeeledGoal, Polyhedron, QueryResult, peel, solve};
 
 /// Bytes of Jacobians held at a time at most.
@@ -22,7 +20,7 @@ const JACOBIAN_BYTES: usize = 1 << 26;
 const STEPS: usize = 100;
 /// Margins, relative to the magnitude of the outputs, by which strict rows are asked to hold, one a try:
 /// small against any distance, and the first is already above what f32 rounds.
-const MARGINS: [f64; 4] = [1e-6, 1e-5, 1e-4, 1e-3];
+pub(super) const MARGINS: [f64; 4] = [1e-6, 1e-5, 1e-4, 1e-3];
 /// Shares of the tolerance, one a try: undoing a tail may stretch what is left.
 const SHARES: [f64; 4] = [0.5, 0.05, 5e-3, 5e-4];
 
@@ -30,9 +28,6 @@ const SHARES: [f64; 4] = [0.5, 0.05, 5e-3, 5e-4];
 const CORNER_ROUNDS: usize = 9;
 /// The random stream of these starts.
 const CORNER_STREAM: u64 = 0xC0_4E45;
-
-/// Answers from which an objective is raised, for one query.
-const ASCENTS: usize = 12;
 
 /// A query in a region.
 #[derive(Debug, Clone)]
@@ -65,11 +60,11 @@ pub(super) struct Attempt {
 /// The network in both precisions, and what an answer must be.
 pub(super) struct Judge<'a> {
     pub(super) prepared: &'a Prepared,
-    evaluator: Evaluator<f64>,
+    pub(super) evaluator: Evaluator<f64>,
     single: Evaluator<f32>,
     norm: Norm,
     /// What is proved of each region, once it was asked for.
-    proofs: Vec<OnceLock<Proofs>>,
+    pub(super) proofs: Vec<OnceLock<Proofs>>,
 }
 
 impl<'a> Judge<'a> {
@@ -175,124 +170,6 @@ impl<'a> Judge<'a> {
             x,
             y,
         })
-    }
-
-    /// Answers every aim in the domain: with an objective the best, with integers integral ones.
-    pub(super) fn answers(
-        &self,
-        domain: &Domain,
-        aims: &[Aim<'_>],
-        budget: &Budget,
-        progress: &dyn Progress,
-    ) -> Vec<Attempt> {
-        let problem = self.prepared.problem();
-        if problem.integers.is_empty() {
-            return self.best(domain, aims, problem.count, budget, progress);
-        }
-        let node = |domain: &Domain, aim: &Aim<'_>| {
-            let mut one = self.best(domain, std::slice::from_ref(aim), 1, budget, &Silent);
-            one.pop().unwrap_or_default()
-        };
-        let better = |a: &Answer, b: &Answer| self.rank(a) < self.rank(b);
-        let mut attempts = Vec::with_capacity(aims.len());
-        for aim in aims {
-            let (count, gap) = (problem.count, self.prepared.separation);
-            let mut found = integers::search(domain, &problem.integers, aim, count, budget, &node, &better);
-            found.answers = best_apart(found.answers, count, gap, &|a| self.rank(a));
-            attempts.push(found);
-            progress.update(attempts.len() as u64, "branching");
-        }
-        attempts
-    }
-
-    /// What answers are ordered by, the smallest first: the distance, or the objective.
-    pub(super) fn rank(&self, answer: &Answer) -> f64 {
-        match (answer.objective, &self.prepared.problem().objective) {
-            (Some(value), Some(objective)) => {
-                if objective.maximize {
-                    -value
-                } else {
-                    value
-                }
-            }
-            _ => answer.distance,
-        }
-    }
-
-    /// Answers every aim, all inputs continuous.
-    fn best(
-        &self,
-        domain: &Domain,
-        aims: &[Aim<'_>],
-        count: usize,
-        budget: &Budget,
-        progress: &dyn Progress,
-    ) -> Vec<Attempt> {
-        let Some((form, _)) = &self.prepared.objective else {
-            return self.search(domain, aims, count, true, budget, progress);
-        };
-        let first = self.search(domain, aims, count.max(ASCENTS), false, budget, progress);
-        // One region only: the bound of one says nothing about another.
-        let limit = match (&self.proofs[..], &self.prepared.regions[..]) {
-            ([proofs], [region]) => {
-                proofs.get_or_init(|| Proofs::new(&self.prepared.network, &region.domain)).largest(form)
-            }
-            _ => None,
-        };
-        first
-            .into_iter()
-            .zip(aims)
-            .map(|(attempt, aim)| self.ascend(attempt, aim, domain, limit, budget))
-            .collect()
-    }
-
-    /// Raises the objective from each answer of an attempt.
-    fn ascend(
-        &self,
-        mut attempt: Attempt,
-        aim: &Aim<'_>,
-        domain: &Domain,
-        limit: Option<f64>,
-        budget: &Budget,
-    ) -> Attempt {
-        let Some((form, constant)) = &self.prepared.objective else { return attempt };
-        let margin = MARGINS[0] * self.output_size(aim);
-        let goal = aim.set.map_or_else(anything, |set| goals::goal(set, self.prepared.outputs(), margin));
-        let ascent = Ascent {
-            evaluator: &self.evaluator,
-            domain,
-            goal: &goal,
-            form,
-            tolerance: self.tolerance(aim.set).min(region::solver_tolerance(domain)),
-        };
-        let stop = || budget.stop().is_some();
-        let raised: Vec<(Option<Answer>, Evaluations)> = attempt
-            .answers
-            .par_iter()
-            .map(|start| {
-                let mut spent = Evaluations::default();
-                let x = ascent.run(&start.x, &mut spent, &stop);
-                let answer = self.answer(aim, domain, x, &mut spent).or_else(|| Some(start.clone()));
-                (answer, spent)
-            })
-            .collect();
-        attempt.stopped |= stop();
-        attempt.answers.clear();
-        for (answer, spent) in raised {
-            attempt.evaluations.add(spent);
-            attempt.answers.extend(answer);
-        }
-        for answer in &mut attempt.answers {
-            let value = -self.rank(answer);
-            let reached = limit.is_some_and(|l| l + constant - value <= 1e-10 * value.abs().max(1.0));
-            answer.optimality = if reached { Optimality::Proved } else { Optimality::Local };
-        }
-        let count = self.prepared.problem().count;
-        attempt.answers =
-            best_apart(std::mem::take(&mut attempt.answers), count, self.prepared.separation, &|a| {
-                self.rank(a)
-            });
-        attempt
     }
 
     /// Searches for every aim in the domain.
@@ -462,7 +339,7 @@ impl<'a> Judge<'a> {
     }
 
     /// The magnitude of the outputs at the reference, at least 1e-3: margins are relative to it.
-    fn output_size(&self, aim: &Aim<'_>) -> f64 {
+    pub(super) fn output_size(&self, aim: &Aim<'_>) -> f64 {
         if aim.set.is_some_and(goals::has_strict_rows) {
             self.output(&aim.near).iter().fold(1e-3, |m: f64, y| m.max(y.abs())).min(1e12)
         } else {
@@ -518,27 +395,6 @@ impl<'a> Judge<'a> {
 }
 
 /// The goal that every output meets.
-fn anything() -> Goal {
+pub(super) fn anything() -> Goal {
     Goal::one(Polyhedron { rows: Vec::new(), constants: Vec::new(), equations: 0 })
-}
-
-/// The best answers that are `separation` apart, best first; `rank` is small for what is preferred.
-pub(super) fn best_apart(
-    mut answers: Vec<Answer>,
-    count: usize,
-    separation: f64,
-    rank: &dyn Fn(&Answer) -> f64,
-) -> Vec<Answer> {
-    answers.sort_by(|a, b| rank(a).total_cmp(&rank(b)));
-    let mut kept: Vec<Answer> = Vec::new();
-    for answer in answers {
-        let apart = kept.iter().all(|other| {
-            let square: f64 = other.x.iter().zip(&answer.x).map(|(a, b)| (a - b) * (a - b)).sum();
-            square.sqrt() >= separation && square > 0.0
-        });
-        if apart && kept.len() < count {
-            kept.push(answer);
-        }
-    }
-    kept
 }

@@ -6,7 +6,8 @@ use netinverse_answer::{Certificate, Nearest, Query, Status};
 use netinverse_base::{Budget, Progress, Result, StopReason};
 use netinverse_spec::{Rounding, TargetSet};
 
-use super::attempt::{Aim, Attempt, Judge, best_apart};
+use super::attempt::{Aim, Attempt, Judge};
+use super::optimum::best_apart;
 use super::prepare::Prepared;
 
 /// Queries that are searched for together; memory is bounded by this and by the solver's batch, however

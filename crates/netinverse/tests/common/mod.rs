@@ -47,7 +47,9 @@ impl Layers {
                 }
             }
             if let Some(function) = function {
-                next.iter_mut().for_each(|z| *z = function.value(*z));
+                for z in &mut next {
+                    *z = function.value(*z);
+                }
             }
             value = next;
         }

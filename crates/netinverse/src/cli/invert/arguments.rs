@@ -68,7 +68,7 @@ pub(crate) struct InvertOptions {
     /// lo,hi for all inputs, or a FILE of rows lo,hi
     #[arg(long, value_name = "LO,HI|FILE", allow_hyphen_values = true, help_heading = "Inputs")]
     pub(crate) bounds: Option<String>,
-    /// Answers are near this, a row or FILE [default: the centre of the bounds, 0 without bounds]
+    /// Answers are near this, a row, a number for all inputs, or FILE [default: the centre of the bounds, 0 without bounds]
     #[arg(long, value_name = "ROW|FILE", allow_hyphen_values = true, help_heading = "Inputs")]
     pub(crate) near: Option<String>,
     /// What near means

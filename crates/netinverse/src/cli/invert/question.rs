@@ -36,27 +36,28 @@ pub(super) fn problem(options: &InvertOptions, network: &Network) -> Result<Prob
         Some(text) => Some(text.parse::<RowRange>().at(|| Place::Option("--rows".into()))?),
         None => None,
     };
-    let rows_of =
-        |spec: &str, columns: usize, option: &str| -> Result<(Vec<Vec<f64>>, Option<Vec<String>>)> {
-            let whole = RowsOptions { range: None, scale: options.scale, columns: Some(columns) };
-            let ranged = RowsOptions { range, ..whole.clone() };
-            let rows = match read_rows(spec, &ranged) {
-                // A single row stands for all, whatever rows are taken.
-                Err(error) if range.is_some() => match read_rows(spec, &whole) {
-                    Ok(rows) if rows.rows == 1 => Ok(rows),
-                    _ => Err(error),
-                },
-                other => other,
-            };
-            let rows = rows.at(|| Place::Option(option.into()))?;
-            Ok((split(&rows), rows.names))
+    let rows_of = |spec: &str, columns: usize, option: &str| -> Result<NamedRows> {
+        let whole = RowsOptions { range: None, scale: options.scale, columns: Some(columns) };
+        let ranged = RowsOptions { range, ..whole.clone() };
+        let rows = match read_rows(spec, &ranged) {
+            // A single row stands for all, whatever rows are taken.
+            Err(error) if range.is_some() => match read_rows(spec, &whole) {
+                Ok(rows) if rows.rows == 1 => Ok(rows),
+                _ => Err(error),
+            },
+            other => other,
         };
+        let rows = rows.at(|| Place::Option(option.into()))?;
+        Ok((split(&rows), rows.names))
+    };
 
     let mut input_names = element_names(network, true);
     let mut output_names = element_names(network, false);
     let near = match &options.near {
         Some(spec) => {
-            let (rows, names) = rows_of(spec, n, "--near")?;
+            // One number stands for all inputs: `--near 0` is the black image.
+            let repeated = spec.trim().parse::<f64>().ok().map(|value| vec![value.to_string(); n].join(","));
+            let (rows, names) = rows_of(repeated.as_deref().unwrap_or(spec), n, "--near")?;
             input_names = names.unwrap_or(input_names);
             Some(rows)
         }
@@ -110,7 +111,10 @@ pub(super) fn problem(options: &InvertOptions, network: &Network) -> Result<Prob
     Ok(problem)
 }
 
-type ReadRows<'a> = dyn Fn(&str, usize, &str) -> Result<(Vec<Vec<f64>>, Option<Vec<String>>)> + 'a;
+/// Rows, and the names of their columns.
+type NamedRows = (Vec<Vec<f64>>, Option<Vec<String>>);
+
+type ReadRows<'a> = dyn Fn(&str, usize, &str) -> Result<NamedRows> + 'a;
 
 fn asked(
     options: &InvertOptions,
