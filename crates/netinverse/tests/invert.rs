@@ -478,3 +478,51 @@ fn an_intermediate_value_can_be_asked_for() {
     let found = answer(folder.path(), &["--output", "h0", "--target", &target], 0);
     assert!(close(&first_x(&found), &[0.3, -0.6], 1e-7));
 }
+
+/// Ctrl-C: what is done is printed, the rest is marked, and the status says that it is not settled.
+#[cfg(unix)]
+#[test]
+fn an_interrupt_returns_what_is_there() {
+    let folder = tempdir().unwrap();
+    // Half of what is asked cannot be reached, and nothing proves it: every start is used up.
+    Layers {
+        weights: vec![vec![1.0, 1.0], vec![1.0, -1.0]],
+        biases: vec![vec![0.0, 0.0], vec![0.0]],
+        functions: vec![Some(Function::Relu), None],
+    }
+    .write(&folder.path().join("net.onnx"));
+    fs::write(folder.path().join("targets.csv"), "0\n0.5\n".repeat(100_000)).unwrap();
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_netinverse"))
+        .args([
+            "invert",
+            "net.onnx",
+            "--target",
+            "targets.csv",
+            "--bounds",
+            "-1,1",
+            "--format",
+            "jsonl",
+            "-q",
+        ])
+        .args(["--starts", "1000", "-o", "answer.jsonl"])
+        .current_dir(folder.path())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The first line says that work has begun; the last, that it ended.
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+    let first: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+    assert_eq!(first["status"], "solved");
+    let pid = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let mut last = String::new();
+    let mut count = 1;
+    for line in lines {
+        last = line.unwrap();
+        count += 1;
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(3));
+    assert_eq!(count, 200_000);
+    assert!(last.contains("\"status\":\"limit\""), "{last}");
+    assert_eq!(fs::read_to_string(folder.path().join("answer.jsonl")).unwrap().lines().count(), 200_000);
+}

@@ -119,6 +119,11 @@ fn answer_chunk(
 ) -> Result<Vec<Query>> {
     let prepared = judge.prepared;
     let mut gathered: Vec<Gathered> = queries.iter().map(|_| Gathered::default()).collect();
+    let rows = &prepared.problem().rows;
+    if budget.stop().is_some() {
+        let unasked = queries.iter().zip(gathered);
+        return Ok(unasked.map(|(&query, gathered)| conclude(judge, rows[query], gathered, true)).collect());
+    }
     for (index, region) in prepared.regions.iter().enumerate() {
         let mut near: Vec<Vec<f64>> = Vec::with_capacity(queries.len());
         let mut sets: Vec<Option<TargetSet>> = Vec::with_capacity(queries.len());
@@ -149,7 +154,6 @@ fn answer_chunk(
         }
     }
     let stopped = budget.stop().is_some();
-    let rows = &prepared.problem().rows;
     Ok(queries
         .iter()
         .zip(gathered)
@@ -194,7 +198,9 @@ fn conclude(judge: &Judge<'_>, row: usize, gathered: Gathered, stopped: bool) ->
         // Among optima and integers the farthest-point order has no say.
         let by_distance = prepared.objective.is_none() && prepared.problem().integers.is_empty();
         query.radius = (count > 1 && by_distance).then_some(radius);
-    } else if let Some(proofs) = proofs.into_iter().collect::<Option<Vec<Certificate>>>() {
+    } else if let Some(proofs) =
+        proofs.into_iter().collect::<Option<Vec<Certificate>>>().filter(|proofs| !proofs.is_empty())
+    {
         query.status = Status::Unreachable;
         query.certificate = proofs.into_iter().next();
     } else if any_stopped {
