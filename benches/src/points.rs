@@ -2,10 +2,10 @@
 //!
 //! ```text
 //! points design  MODEL TARGETS BOUNDS COUNT OUT.npz     ten designs a target, as far apart as can be
-//! points classes MODEL INPUTS l2|linf|each OUT.npz      the nearest input of another class (or of each other one)
+//! points classes MODEL INPUTS DATA l2|linf|each OUT.npz the nearest input of another class (or of each other one)
 //! ```
 //!
-//! TARGETS, BOUNDS (a row `lo,hi` an input) and INPUTS are files of rows. Inputs of `classes` lie in [0, 1]. OUT.npz
+//! TARGETS, BOUNDS (a row `lo,hi` an input) INPUTS and DATA (inputs to start from) are files of rows. Inputs of `classes` lie in [0, 1]. OUT.npz
 //! has a line an answer (`row`, `x`) and a line a query (`evaluations`, `components`); seconds are of the solve alone.
 
 use std::fs::File;
@@ -26,10 +26,12 @@ fn main() -> Result<()> {
             let count = count.parse().map_err(|_| Error::input("COUNT is not a number"))?;
             design(&Network::read(model)?, &rows(targets)?, &rows(bounds)?, count, Path::new(out))
         }
-        ["classes", model, inputs, how, out] => {
-            classes(&Network::read(model)?, &rows(inputs)?, how, Path::new(out))
+        ["classes", model, inputs, data, how, out] => {
+            classes(&Network::read(model)?, &rows(inputs)?, &rows(data)?, how, Path::new(out))
         }
-        _ => Err(Error::input("the arguments are those of benches/inverse_design.py and benches/min_norm.py")),
+        _ => {
+            Err(Error::input("the arguments are those of benches/inverse_design.py and benches/min_norm.py"))
+        }
     }
 }
 
@@ -44,11 +46,8 @@ fn design(network: &Network, targets: &Rows, bounds: &Rows, count: usize, out: &
     let centre: Vec<f64> = lower.iter().zip(&upper).map(|(l, u)| 0.5 * (l + u)).collect();
     let goals: Vec<Goal> =
         (0..targets.rows).map(|row| Goal::one(Polyhedron::point(targets.row(row)))).collect();
-    let options = Options {
-        count,
-        separation: 0.05 * diagonal,
-        ..Options::new(goals.len())
-    };
+    let options =
+        Options { count, separation: 0.05 * diagonal, starts: 3 * count + 3, ..Options::new(goals.len()) };
     let near = vec![centre; goals.len()];
     let domain = Domain::boxed(lower, upper);
     let start = Instant::now();
@@ -57,7 +56,7 @@ fn design(network: &Network, targets: &Rows, bounds: &Rows, count: usize, out: &
     write(out, &results, targets.rows, network.input_size(), seconds)
 }
 
-fn classes(network: &Network, inputs: &Rows, how: &str, out: &Path) -> Result<()> {
+fn classes(network: &Network, inputs: &Rows, data: &Rows, how: &str, out: &Path) -> Result<()> {
     let (n, m) = (network.input_size(), network.output_size());
     let mut y = vec![0.0; inputs.rows * m];
     Evaluator::<f64>::new(network).forward(&inputs.values, &mut y);
@@ -79,7 +78,8 @@ fn classes(network: &Network, inputs: &Rows, how: &str, out: &Path) -> Result<()
         }
     }
     let norm = if how == "linf" { Norm::LInf } else { Norm::L2 };
-    let options = Options { norm, ..Options::new(goals.len()) };
+    let data = (0..data.rows).map(|row| data.row(row).to_vec()).collect();
+    let options = Options { norm, data, restarts: 0, ..Options::new(goals.len()) };
     let domain = Domain::boxed(vec![0.0; n], vec![1.0; n]);
     let start = Instant::now();
     let results = solve(network, &domain, &goals, &references, &options, &Budget::default(), &Silent);
@@ -88,7 +88,8 @@ fn classes(network: &Network, inputs: &Rows, how: &str, out: &Path) -> Result<()
 }
 
 fn write(out: &Path, results: &[QueryResult], queries: usize, n: usize, seconds: f64) -> Result<()> {
-    let answers = || results.iter().enumerate().flat_map(|(row, result)| result.answers.iter().map(move |a| (row, a)));
+    let answers =
+        || results.iter().enumerate().flat_map(|(row, result)| result.answers.iter().map(move |a| (row, a)));
     let x: Vec<f64> = answers().flat_map(|(_, answer)| answer.x.iter().copied()).collect();
     let row: Vec<i64> = answers().map(|(row, _)| row as i64).collect();
     let evaluations: Vec<i64> = results.iter().map(|result| result.evaluations.total() as i64).collect();

@@ -18,6 +18,8 @@ use super::{Norm, Oracle};
 const STEPS: usize = 48;
 /// Newton corrections of a step at most.
 const CORRECTIONS: usize = 3;
+/// A point whose Newton correction is shorter than this share of the step is on the fibre, for a walk.
+const NEAR_ENOUGH: f64 = 0.05;
 /// Halvings of the step at most.
 const HALVINGS: u32 = 3;
 
@@ -275,10 +277,20 @@ impl Walk {
         }
     }
 
-    /// After the trial point was evaluated: on the fibre, to be corrected, or too far a step.
+    /// After the trial point was evaluated: near enough to the fibre, to be corrected, or too far a step.
     fn judge(&mut self, walking: &Walking<'_>) {
-        let Lane { at, trial, .. } = &self.lane;
-        if trial.residual <= walking.tolerance {
+        let before = self.lane.trial.x.clone();
+        let change = if self.lane.trial.residual <= walking.tolerance {
+            0.0
+        } else if self.lane.correct(walking.domain) {
+            Norm::L2.distance(&self.lane.trial.x, &before, None)
+        } else {
+            f64::INFINITY
+        };
+        if change <= NEAR_ENOUGH * self.length {
+            // What is left is small against the step: the next one makes up for it.
+            self.lane.trial.x.copy_from_slice(&before);
+            let Lane { at, trial, .. } = &self.lane;
             let moved = Norm::L2.distance(&trial.x, &at.x, None);
             if moved > 0.0 && moved <= 2.0 * self.length {
                 if let Some(heading) = &mut self.heading {
@@ -291,14 +303,9 @@ impl Walk {
                 self.state = State::Stand;
                 return;
             }
-        } else if self.corrections < CORRECTIONS {
+        } else if self.corrections < CORRECTIONS && change <= 0.5 * self.length {
             self.corrections += 1;
-            let before = trial.x.clone();
-            if self.lane.correct(walking.domain)
-                && Norm::L2.distance(&self.lane.trial.x, &before, None) <= 0.5 * self.length
-            {
-                return;
-            }
+            return;
         }
         self.length *= 0.5;
         self.gap = f64::INFINITY; // the same place again, with a shorter step

@@ -7,8 +7,8 @@
 
 use rayon::prelude::*;
 
-use super::lane::{Batch, Domain, Lane};
-use super::least_distance::{Ending, Nearest};
+use super::lane::{Batch, Domain, Lane, Point, dot};
+use super::least_distance::{Ending, Nearest, Rows};
 use super::{Norm, Oracle};
 
 /// The question of nearness.
@@ -36,8 +36,25 @@ struct Walk {
     fraction: f64,
     length: f64,
     corrections: usize,
+    cuts: Vec<Cut>,
+    replans: usize,
     steps: usize,
     phase: Phase,
+}
+
+/// `a·x ≥ b`: row `row` of the goal, linearised at a point where it did not hold. It is kept while it overestimates the
+/// row where the lane stands: then the row is concave between the two, and both linearisations hold together.
+struct Cut {
+    row: usize,
+    a: Vec<f64>,
+    b: f64,
+}
+
+impl Cut {
+    fn overestimates(&self, point: &Point) -> bool {
+        let promised = dot(&self.a, &point.x) - self.b;
+        promised >= point.gap[self.row] - 1e-9 * (1.0 + promised.abs())
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -51,6 +68,9 @@ enum Phase {
 
 /// Newton corrections of a step at most.
 const CORRECTIONS: usize = 2;
+/// Cuts that are kept at most, and programs with a new cut at one point at most.
+const CUTS: usize = 6;
+const REPLANS: usize = 3;
 /// A correction longer than this share of its step means that the linearisation said nothing about where it led.
 const LONGEST_CORRECTION: f64 = 0.7;
 /// A lane whose steps must be shorter than this share of its distance is done.
@@ -78,6 +98,8 @@ pub(crate) fn make_nearest<'n>(
             fraction: 1.0,
             length: 0.0,
             corrections: 0,
+            cuts: Vec::new(),
+            replans: 0,
             steps: 0,
             phase: if lane.at.residual <= nearness.tolerance { Phase::Plan } else { Phase::Done },
         })
@@ -85,7 +107,7 @@ pub(crate) fn make_nearest<'n>(
     let mut batch = Batch::default();
     while !stop() {
         lanes.par_iter_mut().zip(walks.par_iter_mut()).for_each(|(lane, walk)| {
-            if walk.phase == Phase::Plan {
+            while walk.phase == Phase::Plan {
                 plan(lane, walk, domain, nearness, near(lane.query));
             }
         });
@@ -123,14 +145,27 @@ fn plan(
         return;
     }
     let Lane { at, trial, solver, radius, .. } = lane;
-    solver.lambda.fill(0.0);
-    let ending = nearness.norm.project(solver, &at.rows(), &problem(domain, nearness, near), 1e-12);
+    solver.lambda.clear();
+    let ending = if walk.cuts.is_empty() {
+        nearness.norm.project(solver, &at.rows(), &problem(domain, nearness, near), 1e-12)
+    } else {
+        let cuts = walk.cuts.iter();
+        let a: Vec<f64> = at.a.iter().chain(cuts.clone().flat_map(|cut| &cut.a)).copied().collect();
+        let b: Vec<f64> = at.b.iter().copied().chain(cuts.map(|cut| cut.b)).collect();
+        let rows = Rows { a: &a, b: &b, equations: 0 };
+        nearness.norm.project(solver, &rows, &problem(domain, nearness, near), 1e-12)
+    };
     if !matches!(ending, Ending::Solved(_)) {
         return;
     }
     walk.hoped = nearness.norm.distance(&solver.x, near, nearness.weights);
     let hopeless = walk.steps > 2 && walk.hoped > (1.0 + SURPRISE) * useful;
     if walk.hoped > walk.distance * (1.0 - nearness.gain) || hopeless {
+        if !walk.cuts.is_empty() {
+            // Cuts of far away may be what keeps it here: once more without them.
+            walk.cuts.clear();
+            walk.phase = Phase::Plan;
+        }
         return;
     }
     walk.target.clone_from(&solver.x);
@@ -158,14 +193,31 @@ fn judge(lane: &mut Lane, walk: &mut Walk, domain: &Domain, nearness: &Nearness<
     if lane.trial.residual <= nearness.tolerance && distance <= wanted {
         lane.accept();
         lane.radius = Some(2.0 * walk.length);
+        walk.replans = 0;
+        walk.cuts.retain(|cut| cut.overestimates(&lane.at));
         walk.distance = distance;
         return;
     }
-    let Lane { trial, solver, radius, .. } = lane;
+    let Lane { at, trial, solver, radius, .. } = lane;
+    if at.equations == 0 && walk.replans < REPLANS && walk.corrections == 0 {
+        let known = walk.cuts.len();
+        for (row, (a, b)) in trial.a.chunks(at.x.len()).zip(&trial.b).enumerate() {
+            let cut = Cut { row, a: a.to_vec(), b: *b };
+            if trial.gap[row] < 0.0 && cut.overestimates(at) {
+                walk.cuts.push(cut);
+            }
+        }
+        if walk.cuts.len() > known {
+            let surplus = walk.cuts.len().saturating_sub(CUTS);
+            walk.cuts.drain(..surplus);
+            walk.replans += 1;
+            return; // plan again, with what was learnt
+        }
+    }
     // Back to the fibre by the least change, while that can still end nearer than before.
     if walk.corrections < CORRECTIONS && trial.residual > nearness.tolerance {
         walk.corrections += 1;
-        solver.lambda.fill(0.0);
+        solver.lambda.clear();
         let ending =
             nearness.norm.project(solver, &trial.rows(), &problem(domain, nearness, &trial.x), 1e-13);
         if matches!(ending, Ending::Solved(_)) {
@@ -179,4 +231,5 @@ fn judge(lane: &mut Lane, walk: &mut Walk, domain: &Domain, nearness: &Nearness<
         }
     }
     *radius = Some(0.35 * walk.length);
+    walk.replans = 0;
 }

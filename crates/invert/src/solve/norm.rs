@@ -118,10 +118,10 @@ fn project_linf(
             low = low.max(Norm::LInf.distance(&solver.x, problem.reference, problem.weights));
         }
     }
-    let mut radius = low * (1.0 + 1e-7);
+    let mut radius = low * (1.0 + 1e-6);
     let (mut lower, mut upper) = (problem.lower.to_vec(), problem.upper.to_vec());
     for _ in 0..40 {
-        if high - low <= 2e-7 * high {
+        if high - low <= 1e-5 * high {
             break;
         }
         let mut empty = false;

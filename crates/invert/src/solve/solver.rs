@@ -31,7 +31,7 @@ pub struct Options {
     /// Starts of a query at most, the reference itself not counted.
     pub starts: usize,
     /// Whether each answer is moved to the nearest one of its component. When several are asked for, only the
-    /// first is, to a thousandth of its distance.
+    /// first is, and only roughly.
     pub nearest: bool,
     /// Further attempts at a nearer answer, beside the nearest one found; when one nearest answer is asked for.
     pub restarts: usize,
@@ -117,7 +117,7 @@ pub fn solve(
     progress: &dyn Progress,
 ) -> Vec<QueryResult> {
     assert_eq!(goals.len(), near.len(), "one reference a query");
-    let wave = options.count + options.count / 4 + 1;
+    let wave = options.count + options.count / 10 + usize::from(options.count == 1);
     let group = (options.batch / wave).max(1);
     progress.stage("inverting", Some(goals.len() as u64));
     let pool = Pool::new(network, domain, budget.seed());
@@ -144,6 +144,11 @@ pub fn solve(
     }
     results
 }
+
+/// Steps of a quasi-random start towards its goal at most.
+const WAVE_STEPS: usize = 24;
+/// Evaluations that the first of several answers may spend on being near.
+const SEVERAL_STEPS: usize = 16;
 
 struct Group<'a> {
     network: &'a Network,
@@ -295,7 +300,9 @@ impl Group<'_> {
         found: &mut [Vec<Lane>],
         stop: &dyn Fn() -> bool,
     ) {
-        let options = FeasibleOptions { tolerance: self.strictest(), steps: self.options.steps };
+        // Of many starts, those that crawl are not worth waiting for.
+        let steps = if references { self.options.steps } else { self.options.steps.min(WAVE_STEPS) };
+        let options = FeasibleOptions { tolerance: self.strictest(), steps };
         let nearness = self.nearness();
         let bounds: Vec<f64> =
             found.iter().map(|lanes| self.incumbent(lanes).map_or(f64::INFINITY, |best| best.0)).collect();
@@ -338,7 +345,7 @@ impl Group<'_> {
             norm: self.options.norm,
             weights: self.options.weights.as_deref(),
             tolerance: self.strictest(),
-            steps: self.options.steps,
+            steps: if self.options.count == 1 { self.options.steps } else { SEVERAL_STEPS },
             gain: if self.options.count == 1 { 1e-5 } else { 1e-3 },
         }
     }

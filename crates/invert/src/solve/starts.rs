@@ -47,7 +47,7 @@ impl Pool {
     /// Points of a pool: a fixed number, so that answers do not depend on how many queries there are.
     const POINTS: usize = 1024;
     /// The share of the pool that is near enough to a goal to start from.
-    const SHARE: usize = 8;
+    const SHARE: usize = 10;
 
     /// A pool, where the box is bounded and has few enough dimensions to be covered.
     pub(crate) fn new(network: &Network, domain: &Domain, seed: u64) -> Option<Self> {
@@ -108,7 +108,7 @@ impl Pool {
             .collect()
     }
 
-    /// Starts for a goal: `alternative` and x. The best eighth of the pool, the best one first, then always the one
+    /// Starts for a goal: `alternative` and x. The best tenth of the pool, the best one first, then always the one
     /// farthest (in widths of the box) from those before it, up to `count`.
     pub(crate) fn starts(&self, domain: &Domain, goal: &Goal, count: usize) -> Vec<(usize, Vec<f64>)> {
         let n = domain.lower.len();

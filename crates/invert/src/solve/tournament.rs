@@ -13,7 +13,7 @@ use super::{Domain, Goal, Oracle};
 const BISECTIONS: usize = 3;
 
 /// Rounds: evaluations of each lane (with its derivatives), and how many lanes of a query walk.
-const ROUNDS: [(usize, usize); 4] = [(3, usize::MAX), (4, 4), (7, 2), (12, 1)];
+const ROUNDS: [(usize, usize); 3] = [(5, 7), (8, 3), (14, 1)];
 
 /// A feasible start for each alternative of each wanted query, on the segment from the reference.
 pub(crate) fn bracketed_starts(
