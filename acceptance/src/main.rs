@@ -14,6 +14,7 @@ use clap::{Parser, Subcommand};
 use netinverse_base::Result;
 
 mod box_nearest;
+mod complete_plane;
 mod fuzz;
 mod networks;
 mod verdict;
@@ -46,6 +47,8 @@ enum Check {
     Fuzz(fuzz::Options),
     /// Ten thousand images nearest to the mean with given outputs, in the box, in under a second on one core.
     BoxNearest(box_nearest::Options),
+    /// The complete preimages of a ReLU network with two inputs, against a fine grid.
+    CompletePlane(complete_plane::Options),
     /// Every check, with its defaults.
     All,
 }
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Check::Networks(options) => networks::run(&options, data),
         Check::Fuzz(options) => fuzz::run(&options, data),
         Check::BoxNearest(options) => box_nearest::run(&options, data),
+        Check::CompletePlane(options) => complete_plane::run(&options, data),
         Check::All => all(data),
     };
     match result {
@@ -82,5 +86,7 @@ fn all(data: Option<&std::path::Path>) -> Result<Verdict> {
     verdict = verdict.and(fuzz::run(&fuzz::Options::default(), data)?);
     println!("== box-nearest");
     verdict = verdict.and(box_nearest::run(&box_nearest::Options::default(), data)?);
+    println!("== complete-plane");
+    verdict = verdict.and(complete_plane::run(&complete_plane::Options::default(), data)?);
     Ok(verdict)
 }
