@@ -24,7 +24,7 @@ impl Hinge {
         hinge.kinks[..kinks.len()].copy_from_slice(&kinks);
         match kinks[..] {
             [k] => {
-                (hinge.pieces[0], hinge.pieces[1]) = (line(k - (1.0 + k.abs())), line(k + (1.0 + k.abs())))
+                hinge.pieces[..2].copy_from_slice(&[line(k - (1.0 + k.abs())), line(k + (1.0 + k.abs()))]);
             }
             [a, b] => {
                 let width = b - a;

@@ -128,7 +128,7 @@ pub fn preimages(
 
     let mut stopped = None;
     let mut cells = vec![(root, 0)];
-    while let Some((cell, depth)) = cells.pop() {
+    'cells: while let Some((cell, depth)) = cells.pop() {
         stopped = budget.stop();
         if stopped.is_some() {
             break;
@@ -138,6 +138,10 @@ pub fn preimages(
         match lowered.reduce(cell, most) {
             Some((reduced, bounds)) => {
                 for (k, slices) in found.iter_mut().enumerate() {
+                    stopped = budget.stop();
+                    if stopped.is_some() {
+                        break 'cells;
+                    }
                     search.explore(&reduced, bounds, (cell, depth), k, slices);
                 }
             }

@@ -108,18 +108,15 @@ impl Reduced {
         for unit in &self.units {
             let row = rewrite(&unit.row, &folded, units.len());
             let value = basis.combine(&row);
-            match basis.only_piece(&value, &unit.hinge) {
-                Some(piece) => {
-                    let (slope, intercept) = unit.hinge.piece(piece);
-                    let mut row: Vec<f64> = row.iter().map(|c| slope * c).collect();
-                    row[0] += intercept;
-                    folded.push(Folded::Affine(row));
-                }
-                None => {
-                    basis.push(&value, &unit.hinge);
-                    folded.push(Folded::Unit(INPUTS + units.len()));
-                    units.push(Unit { row, hinge: unit.hinge });
-                }
+            if let Some(piece) = basis.only_piece(&value, &unit.hinge) {
+                let (slope, intercept) = unit.hinge.piece(piece);
+                let mut row: Vec<f64> = row.iter().map(|c| slope * c).collect();
+                row[0] += intercept;
+                folded.push(Folded::Affine(row));
+            } else {
+                basis.push(&value, &unit.hinge);
+                folded.push(Folded::Unit(INPUTS + units.len()));
+                units.push(Unit { row, hinge: unit.hinge });
             }
         }
         let output = rewrite(&self.output, &folded, units.len());

@@ -3,7 +3,7 @@ use netinverse_network::{
     Dense, Evaluator, Function, Linear, Network, NetworkBuilder, Op, Param, Scale, Shape, WeightOrder,
 };
 
-use super::{PlaneOptions, PlanePreimage, Point, preimages};
+use super::{PlaneOptions, PlanePreimage, Point, Polyline, preimages};
 use crate::fibre::testing::Layers;
 
 fn preimage(network: &Network, target: f64, options: &PlaneOptions) -> PlanePreimage {
@@ -35,7 +35,7 @@ fn visited(found: &PlanePreimage, n: usize) -> Vec<bool> {
         }
     };
     let segments: Vec<[Point; 2]> =
-        found.components.iter().flat_map(|c| &c.polylines).flat_map(|l| l.segments()).collect();
+        found.components.iter().flat_map(|c| &c.polylines).flat_map(Polyline::segments).collect();
     for [p, q] in segments {
         // Every crossing of a grid line, and the ends.
         mark(p);

@@ -79,7 +79,7 @@ impl Chain {
                 continue;
             }
             chain.tally.add(&seen);
-            if (index + 1 - options.burn_in) % options.thin == 0 {
+            if (index + 1 - options.burn_in).is_multiple_of(options.thin) {
                 chain.draws.push(place.x.clone());
             }
         }

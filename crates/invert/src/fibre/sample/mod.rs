@@ -258,7 +258,8 @@ fn check(options: &SampleOptions) -> Result<()> {
     if !(0.0..=1.0).contains(&options.global) {
         return bad("the share of global steps lies between 0 and 1");
     }
-    if options.step.is_some_and(|s| !(s > 0.0 && s.is_finite())) || !(options.tolerance > 0.0) {
+    let positive = |number: f64| number > 0.0 && number.is_finite();
+    if !options.step.is_none_or(positive) || !positive(options.tolerance) {
         return bad("the step size and the tolerance are positive");
     }
     Ok(())
