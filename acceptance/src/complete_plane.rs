@@ -6,7 +6,7 @@ use std::time::Instant;
 use clap::Args;
 use netinverse_base::{Budget, Error, Result};
 use netinverse_data::csv;
-use netinverse_invert::fibre::plane::{PlaneOptions, PlanePreimage, Point, preimages};
+use netinverse_invert::fibre::plane::{PlaneOptions, PlanePreimage, Point, Polyline, preimages};
 use netinverse_network::{Evaluator, Network};
 
 use crate::verdict::Verdict;
@@ -92,7 +92,7 @@ fn residual(network: &Network, targets: &[f64], found: &[PlanePreimage]) -> f64 
     let evaluator = Evaluator::<f64>::new(network);
     let mut worst = 0.0f64;
     for (target, preimage) in targets.iter().zip(found) {
-        let segments = preimage.components.iter().flat_map(|c| &c.polylines).flat_map(|l| l.segments());
+        let segments = preimage.components.iter().flat_map(|c| &c.polylines).flat_map(Polyline::segments);
         let x: Vec<f64> =
             segments.flat_map(|[p, q]| [p[0], p[1], 0.5 * (p[0] + q[0]), 0.5 * (p[1] + q[1])]).collect();
         let mut y = vec![0.0; x.len() / 2];
@@ -177,7 +177,7 @@ impl Grid {
                 }
             }
         };
-        for [p, q] in preimage.components.iter().flat_map(|c| &c.polylines).flat_map(|l| l.segments()) {
+        for [p, q] in preimage.components.iter().flat_map(|c| &c.polylines).flat_map(Polyline::segments) {
             let (p, q) = ([position(p, 0), position(p, 1)], [position(q, 0), position(q, 1)]);
             mark(p);
             mark(q);
