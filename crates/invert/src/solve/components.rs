@@ -259,13 +259,12 @@ impl Walk {
             self.gap = gap;
         }
         let Lane { at, .. } = &self.lane;
-        let ahead: Vec<f64> = match &self.heading {
-            Some(heading) => at.x.iter().zip(heading).map(|(x, u)| x + self.length * u).collect(),
-            None => {
-                let end = &lanes[self.ends[0]].at.x;
-                let share = (self.length / Norm::L2.distance(&at.x, end, None)).min(1.0);
-                at.x.iter().zip(end).map(|(x, e)| x + share * (e - x)).collect()
-            }
+        let ahead: Vec<f64> = if let Some(heading) = &self.heading {
+            at.x.iter().zip(heading).map(|(x, u)| x + self.length * u).collect()
+        } else {
+            let end = &lanes[self.ends[0]].at.x;
+            let share = (self.length / Norm::L2.distance(&at.x, end, None)).min(1.0);
+            at.x.iter().zip(end).map(|(x, e)| x + share * (e - x)).collect()
         };
         self.state = State::Stuck;
         if self.lane.project(&ahead, walking.domain) {

@@ -60,16 +60,15 @@ impl Pursuit<'_> {
                 .into_par_iter()
                 .map(|query| {
                     if !wanted(query) {
-                        Ranked { waiting: Vec::new() }
-                    } else {
-                        match several.iter().position(|&other| other == query) {
-                            None => Ranked { waiting: vec![(0.0, Lane::new(query, 0, self.clipped(query)))] },
-                            Some(row) => self.rank_query(
-                                query,
-                                &y[row * m..(row + 1) * m],
-                                &jacobian[row * m * n..(row + 1) * m * n],
-                            ),
-                        }
+                        return Ranked { waiting: Vec::new() };
+                    }
+                    match several.binary_search(&query) {
+                        Err(_) => Ranked { waiting: vec![(0.0, Lane::new(query, 0, self.clipped(query)))] },
+                        Ok(row) => self.rank_query(
+                            query,
+                            &y[row * m..(row + 1) * m],
+                            &jacobian[row * m * n..(row + 1) * m * n],
+                        ),
                     }
                 })
                 .collect();
@@ -115,33 +114,6 @@ impl Pursuit<'_> {
         }
     }
 
-    /// The next attempts of the queries from their references, given the incumbents' distances.
-    pub(crate) fn next(
-        &self,
-        ranked: &mut [Ranked],
-        wave: usize,
-        incumbent: &dyn Fn(usize) -> Option<f64>,
-    ) -> Vec<Lane> {
-        let mut lanes = Vec::new();
-        for (query, ranked) in ranked.iter_mut().enumerate() {
-            let incumbent = incumbent(query);
-            let limit = match (wave, incumbent) {
-                (0, _) => FIRST,
-                (1, Some(_)) => SECOND,
-                (1, None) => usize::MAX,
-                _ => 0,
-            };
-            for _ in 0..limit {
-                let Some((distance, lane)) = ranked.waiting.pop() else { break };
-                if incumbent.is_some_and(|incumbent| distance >= PROMISING * incumbent) {
-                    break;
-                }
-                lanes.push(lane);
-            }
-        }
-        lanes
-    }
-
     /// The `index`-th attempt beside the best answer so far.
     pub(crate) fn beside(&self, best: &Lane, index: usize, seed: u64, query: u64) -> Lane {
         let near = &self.near[best.query];
@@ -155,4 +127,30 @@ impl Pursuit<'_> {
         self.domain.clip(&mut x);
         Lane::new(best.query, best.alternative, x)
     }
+}
+
+/// The next attempts of the queries from their references, given the incumbents' distances.
+pub(crate) fn next_attempts(
+    ranked: &mut [Ranked],
+    wave: usize,
+    incumbent: &dyn Fn(usize) -> Option<f64>,
+) -> Vec<Lane> {
+    let mut lanes = Vec::new();
+    for (query, ranked) in ranked.iter_mut().enumerate() {
+        let incumbent = incumbent(query);
+        let limit = match (wave, incumbent) {
+            (0, _) => FIRST,
+            (1, Some(_)) => SECOND,
+            (1, None) => usize::MAX,
+            _ => 0,
+        };
+        for _ in 0..limit {
+            let Some((distance, lane)) = ranked.waiting.pop() else { break };
+            if incumbent.is_some_and(|incumbent| distance >= PROMISING * incumbent) {
+                break;
+            }
+            lanes.push(lane);
+        }
+    }
+    lanes
 }

@@ -10,7 +10,7 @@ use super::distinct::components_first;
 use super::feasible::{FeasibleOptions, make_feasible};
 use super::lane::Lane;
 use super::nearest::{Nearness, make_nearest};
-use super::pursue::Pursuit;
+use super::pursue::{Pursuit, next_attempts};
 use super::starts::{Pool, start};
 use super::tournament::{bracketed_starts, walk_in_rounds};
 use super::{Domain, Evaluations, Goal, Norm, Oracle, Seen};
@@ -201,8 +201,9 @@ impl Group<'_> {
         // Where nothing was inside, the reference is where to begin.
         let mut ranked = pursuit.rank(&mut oracle, &|query| found[query].is_empty());
         for attempt in 0..2 {
-            let lanes =
-                pursuit.next(&mut ranked, attempt, &|query| self.incumbent(&found[query]).map(|best| best.0));
+            let lanes = next_attempts(&mut ranked, attempt, &|query| {
+                self.incumbent(&found[query]).map(|best| best.0)
+            });
             self.run(&mut oracle, lanes, &scale, true, &mut found, &stop);
         }
 
