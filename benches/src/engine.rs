@@ -85,7 +85,7 @@ struct Builder {
 }
 
 fn build(network: &str) -> Result<Network> {
-    if network.ends_with(".onnx") {
+    if std::path::Path::new(network).extension().is_some_and(|extension| extension == "onnx") {
         return Network::read(network);
     }
     let builder = NetworkBuilder::new();
