@@ -103,8 +103,8 @@ pub(crate) fn described(source: Source) -> &'static str {
 pub fn commands(classifier: &str, reverse: &str) -> String {
     format!(
         "netinverse inspect {classifier}\n\
-         netinverse inspect {reverse} --format json\n\
-         netinverse train mlp --layers 784,64,10 --hidden leaky-relu -o deeper.onnx\n"
+         netinverse invert {classifier} --class 3 --margin 0.5 --bounds 0,1 -o three.png\n\
+         netinverse invert {reverse} --maximize \"y406 - y0\" --bounds 0,1\n"
     )
 }
 
