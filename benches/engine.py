@@ -59,13 +59,13 @@ def mlp(sizes):
     return nn.Sequential(*layers[:-1])
 
 
-def conv():
+def conv(side, stride, pool):
     constants, layers = Constants(), []
     for k, n in [(1, 16), (16, 32)]:
-        layer = nn.Conv2d(k, n, 4, stride=2, padding=1)
-        constants.fill(layer.weight, (2 / (16 * k)) ** 0.5)
+        layer = nn.Conv2d(k, n, side, stride=stride, padding=1)
+        constants.fill(layer.weight, (2 / (side * side * k)) ** 0.5)
         constants.fill(layer.bias, 0.1)
-        layers += [layer, nn.ReLU()]
+        layers += [layer, nn.ReLU()] + ([nn.MaxPool2d(2)] if pool else [])
     layer = nn.Linear(32 * 7 * 7, 10)
     constants.fill(layer.weight, (2 / (32 * 7 * 7)) ** 0.5)
     constants.fill(layer.bias, 0.1)
@@ -75,7 +75,8 @@ def conv():
 NETWORKS = {
     "mlp": (mlp([784, 256, 256, 10]), [784]),
     "acas": (mlp([5, 50, 50, 50, 50, 50, 50, 5]), [5]),
-    "conv": (conv(), [1, 28, 28]),
+    "conv": (conv(3, 1, True), [1, 28, 28]),
+    "strided": (conv(4, 2, False), [1, 28, 28]),
 }
 CASES = [
     ("mlp", "forward", 1), ("mlp", "forward", 64), ("mlp", "forward", 1024),
@@ -85,6 +86,7 @@ CASES = [
     ("acas", "jacobian", 64), ("acas", "jacobian", 4096),
     ("conv", "forward", 1), ("conv", "forward", 64), ("conv", "forward", 1024),
     ("conv", "vjp", 1), ("conv", "vjp", 64), ("conv", "vjp", 1024),
+    ("strided", "forward", 64), ("strided", "vjp", 64),
 ]
 for net, _ in NETWORKS.values():
     for parameter in net.parameters():

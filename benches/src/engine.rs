@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use netinverse_base::{Error, Result};
 use netinverse_network::{
-    Conv, Dense, Evaluator, Function, Layout, Linear, Network, NetworkBuilder, Op, Param, ParamId, Shape,
-    ValueId, WeightOrder, Window,
+    Conv, Dense, Evaluator, Extremum, Function, Layout, Linear, Network, NetworkBuilder, Op, Param, ParamId,
+    Shape, ValueId, WeightOrder, Window,
 };
 
 fn main() -> Result<()> {
@@ -94,6 +94,7 @@ fn build(network: &str) -> Result<Network> {
         "mlp" => own.mlp(&[784, 256, 256, 10])?,
         "acas" => own.mlp(&[5, 50, 50, 50, 50, 50, 50, 5])?,
         "conv" => own.conv()?,
+        "strided" => own.strided()?,
         _ => return Err(Error::input(format!("no network is named `{network}`"))),
     };
     own.builder.finish(&[output])
@@ -130,26 +131,57 @@ impl Builder {
         Ok(value)
     }
 
-    /// 28 × 28, two convolutions of 4 × 4 with stride 2 and padding 1 (16 and 32 channels), one dense map to 10.
+    /// 28 × 28, two convolutions of 3 × 3 (16 and 32 channels), each with a maximum over 2 × 2, one dense map to 10.
     fn conv(&mut self) -> Result<ValueId> {
         let mut value = self.builder.input("x", Shape::new([1, 1, 28, 28])?)?;
-        for (channels, outputs, side) in [(1, 16, 14), (16, 32, 7)] {
-            let weight = self.constant(&[outputs, channels, 4, 4], (2.0 / (16 * channels) as f64).sqrt())?;
-            let bias = Some(self.constant(&[outputs], 0.1)?);
-            let window = Window {
-                kernel: vec![4, 4],
-                strides: vec![2, 2],
-                dilations: vec![1, 1],
-                pads_begin: vec![1, 1],
-                pads_end: vec![1, 1],
-                output: vec![side, side],
-            };
-            let conv = Conv { weight, bias, window, groups: 1 };
-            value = self.builder.node("conv", Op::Linear(Linear::Conv(conv)), &[value])?;
-            value = self.relu(value)?;
+        for (channels, outputs, side) in [(1, 16, 28), (16, 32, 14)] {
+            value = self.convolution(value, (channels, outputs), 3, window(3, 1, 1, side))?;
+            let pool = Extremum::MaxPool(window(2, 2, 0, side / 2));
+            value = self.builder.node("pool", Op::Extremum(pool), &[value])?;
         }
+        self.classify(value)
+    }
+
+    /// The same without pools: two convolutions of 4 × 4 with stride 2.
+    fn strided(&mut self) -> Result<ValueId> {
+        let mut value = self.builder.input("x", Shape::new([1, 1, 28, 28])?)?;
+        for (channels, outputs, side) in [(1, 16, 14), (16, 32, 7)] {
+            value = self.convolution(value, (channels, outputs), 4, window(4, 2, 1, side))?;
+        }
+        self.classify(value)
+    }
+
+    /// A convolution and its rectifier.
+    fn convolution(
+        &mut self,
+        value: ValueId,
+        (channels, outputs): (usize, usize),
+        side: usize,
+        window: Window,
+    ) -> Result<ValueId> {
+        let scale = (2.0 / (side * side * channels) as f64).sqrt();
+        let weight = self.constant(&[outputs, channels, side, side], scale)?;
+        let bias = Some(self.constant(&[outputs], 0.1)?);
+        let conv = Conv { weight, bias, window, groups: 1 };
+        let value = self.builder.node("conv", Op::Linear(Linear::Conv(conv)), &[value])?;
+        self.relu(value)
+    }
+
+    /// The dense map from 32 × 7 × 7 to 10.
+    fn classify(&mut self, value: ValueId) -> Result<ValueId> {
         let shape = Shape::new([1, 32 * 7 * 7])?;
-        value = self.builder.node("flat", Op::Layout(Layout::Reshape { shape }), &[value])?;
+        let value = self.builder.node("flat", Op::Layout(Layout::Reshape { shape }), &[value])?;
         self.dense(value, 32 * 7 * 7, 10)
+    }
+}
+
+fn window(kernel: usize, stride: usize, pad: usize, output: usize) -> Window {
+    Window {
+        kernel: vec![kernel; 2],
+        strides: vec![stride; 2],
+        dilations: vec![1; 2],
+        pads_begin: vec![pad; 2],
+        pads_end: vec![pad; 2],
+        output: vec![output; 2],
     }
 }
