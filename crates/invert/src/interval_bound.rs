@@ -1,18 +1,16 @@
 //! What a network can do on a box, by intervals rounded outward: the cheapest proof that an output is not reached.
 //!
 //! Every value is enclosed for the graph as stored, in real arithmetic: constants count with their radius
-//! ([`netinverse_network::Param::radius`]), sums and products are rounded outward. Of the platform's exponential,
-//! logarithm and hyperbolic tangent it is assumed that they are right to [`FUNCTION_ULPS`] units in the last place.
+//! ([`netinverse_network::Param::radius`]), sums and products are rounded outward, functions as
+//! [`netinverse_network::enclose`] says.
 
 use netinverse_linalg::Interval;
 use netinverse_linalg::interval::{add_down, add_up, mul_down, mul_up};
+pub use netinverse_network::enclose::function as enclose_function;
 use netinverse_network::{
-    Bilinear, Domain, Extremum, Function, IndexMap, Layout, Linear, Monotonicity, Network, Node, Normalizer,
-    Op, Param, ParamId, Shape, WeightOrder, Window,
+    Bilinear, Extremum, Function, IndexMap, Layout, Linear, Network, Node, Normalizer, Op, Param, ParamId,
+    Shape, WeightOrder, Window,
 };
-
-/// Units in the last place by which a computed elementary function, or the few-step formulas made of them, may be off.
-pub const FUNCTION_ULPS: f64 = 16.0;
 
 /// Enclosures of all outputs over the inputs `lower ≤ x ≤ upper`; `None` where an enclosure is not known: a function
 /// outside its domain.
@@ -34,48 +32,6 @@ pub fn output_bounds(network: &Network, lower: &[f64], upper: &[f64]) -> Option<
     }
     let outputs = network.outputs().iter().map(|id| values[id.index()].clone());
     outputs.collect::<Option<Vec<_>>>().map(|parts| parts.concat())
-}
-
-/// f over an interval; `None` outside f's domain.
-pub fn enclose_function(function: Function, x: Interval) -> Option<Interval> {
-    let inside = match function.domain() {
-        Domain::All => true,
-        Domain::Positive => x.lo() > 0.0,
-        Domain::NonZero => !x.contains(0.0),
-    };
-    if !inside {
-        return None;
-    }
-    if function == Function::Reciprocal {
-        return Some(Interval::point(1.0).divided_by(x));
-    }
-    let (low, high) = function.range();
-    // What is computed with one operation or none is exact or rounded once.
-    let ulps = if function.is_piecewise_linear() { 1.0 } else { FUNCTION_ULPS };
-    let end = |x: f64, up: bool| -> f64 {
-        if x.is_infinite() {
-            // The limit; where it is not reached it still bounds what is.
-            let limit = function.value(x);
-            return if limit.is_nan() { if up { high } else { low } } else { limit };
-        }
-        let value = function.value(x);
-        if !value.is_finite() {
-            return if up { high } else { low };
-        }
-        let slack = mul_up(ulps * f64::EPSILON, value.abs()) + f64::from_bits(1);
-        if up { add_up(value, slack).min(high) } else { add_down(value, -slack).max(low) }
-    };
-    let ends =
-        |a: f64, b: f64| Interval::new(end(a, false).min(end(b, false)), end(a, true).max(end(b, true)));
-    match function.monotonicity() {
-        Monotonicity::Increasing | Monotonicity::Decreasing => Some(ends(x.lo(), x.hi())),
-        Monotonicity::Neither => {
-            // One turn, at 0: |x|, and the activations whose left branch bends upwards.
-            let whole = ends(x.lo(), x.hi());
-            let turn = x.contains(0.0).then(|| ends(0.0, 0.0));
-            Some(turn.map_or(whole, |turn| whole.hull(turn)))
-        }
-    }
 }
 
 fn enclose(network: &Network, node: &Node, inputs: &[&[Interval]]) -> Option<Vec<Interval>> {

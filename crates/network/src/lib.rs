@@ -4,12 +4,14 @@
 //! - [`Op`]: the operators, in six classes; [`Function`] is the table of element-wise functions.
 //! - [`import`]: from an ONNX model to a network (folding constants, dropping what is dead).
 //! - `export`: from a network to an ONNX model.
+//! - [`enclose`]: functions and their derivatives over intervals, rounded outward.
 //! - `eval`: values, vector–Jacobian and Jacobian–vector products, Jacobians and the gradients of
 //!   parameters, in f32 and f64.
 //!
 //! A shape is that of **one sample**; the batch is an axis of ours in front of every value.
 
 mod builder;
+pub mod enclose;
 mod eval;
 mod export;
 mod graph;
@@ -23,8 +25,8 @@ pub use eval::{Cotangent, Evaluator, Gradients, Loss};
 pub use graph::{Network, Node, ParamId, Value, ValueId};
 pub use import::ImportOptions;
 pub use op::{
-    AveragePool, Bilinear, Conv, Dense, Domain, Extremum, Function, IndexMap, Layout, Linear, Monotonicity,
-    Normalizer, Op, PadMode, Reduce, Scale, WeightOrder, Window,
+    AveragePool, Bilinear, Conv, Curvature, Dense, Domain, Extremum, Function, IndexMap, Layout, Linear,
+    Monotonicity, Normalizer, Op, PadMode, Piece, Reduce, Scale, WeightOrder, Window,
 };
 pub use param::Param;
 pub use shape::{MAX_ELEMENTS, Shape};

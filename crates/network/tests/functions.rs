@@ -2,27 +2,8 @@
 
 use netinverse_network::{Domain, Function, Monotonicity};
 
-const FUNCTIONS: [Function; 19] = [
-    Function::Relu,
-    Function::LeakyRelu { alpha: 0.1 },
-    Function::LeakyRelu { alpha: 0.0 },
-    Function::LeakyRelu { alpha: -0.5 },
-    Function::LeakyRelu { alpha: 3.0 },
-    Function::Elu { alpha: 1.0 },
-    Function::Elu { alpha: 0.3 },
-    Function::Elu { alpha: 0.0 },
-    Function::Elu { alpha: -0.5 },
-    Function::Softplus,
-    Function::Sigmoid,
-    Function::Tanh,
-    Function::Exp,
-    Function::Log,
-    Function::Abs,
-    Function::Clip { low: -0.5, high: 2.0 },
-    Function::Clip { low: f64::NEG_INFINITY, high: 1.0 },
-    Function::Clip { low: 2.0, high: 1.0 },
-    Function::Reciprocal,
-];
+mod common;
+use common::functions::FUNCTIONS;
 
 /// Points of the domain, small and large, none on a kink.
 fn points(function: Function) -> Vec<f64> {

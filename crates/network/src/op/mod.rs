@@ -22,7 +22,7 @@ mod window;
 
 pub use bilinear::Bilinear;
 pub use extremum::Extremum;
-pub use function::{Domain, Function, Monotonicity};
+pub use function::{Curvature, Domain, Function, Monotonicity, Piece};
 pub use layout::{IndexMap, Layout, PadMode};
 pub use linear::{AveragePool, Conv, Dense, Linear, Reduce, Scale, WeightOrder};
 pub use normalizer::Normalizer;

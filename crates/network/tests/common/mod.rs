@@ -1,5 +1,6 @@
 //! What the tests of the network share.
 //!
+//! - `functions`: the functions of the table.
 //! - `generate`: random networks over every operator, residual connections and all.
 //! - `interpret`: a naive interpreter, written from the ONNX definitions and from nothing of the crate's own
 //!   index arithmetic, to compare with.
@@ -8,6 +9,7 @@
 #![allow(dead_code, reason = "each test file is a crate of its own and uses a part")]
 #![allow(unreachable_pub, reason = "shared between test files")]
 
+pub mod functions;
 pub mod generate;
 pub mod interpret;
 pub mod run;

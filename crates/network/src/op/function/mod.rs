@@ -1,6 +1,13 @@
 use netinverse_linalg::Real;
 
+mod piece;
+
+pub use piece::{Curvature, Piece};
+
 use Monotonicity::{Decreasing, Increasing};
+use piece::{
+    CONCAVE_DOWN, CONCAVE_UP, CONVEX_DOWN, CONVEX_UP, clipped, everywhere, halves, line, right_half,
+};
 
 /// A scalar function applied to every element.
 ///
@@ -81,6 +88,8 @@ struct Row {
     /// Where the derivative jumps.
     kinks: [Option<f64>; 2],
     piecewise_linear: bool,
+    /// How it bends.
+    pieces: fn(Parameters) -> Vec<Piece>,
 }
 
 /// α, or the two limits of a clip.
@@ -94,7 +103,7 @@ const POSITIVE: (f64, f64) = (0.0, f64::INFINITY);
 impl Function {
     /// The table.
     fn row(&self) -> Row {
-        let row = |name, value, derivative| Row {
+        let row = |name, value, derivative, pieces| Row {
             name,
             value,
             derivative,
@@ -104,12 +113,21 @@ impl Function {
             range: REALS,
             kinks: SMOOTH,
             piecewise_linear: false,
+            pieces,
         };
         let kinked = |row: Row, kinks| Row { kinks, piecewise_linear: true, ..row };
         match *self {
             Function::Relu => Row {
                 range: POSITIVE,
-                ..kinked(row("Relu", |_, x| x.max(0.0), |_, x| f64::from(x > 0.0)), AT_ZERO)
+                ..kinked(
+                    row(
+                        "Relu",
+                        |_, x| x.max(0.0),
+                        |_, x| f64::from(x > 0.0),
+                        |_| halves(line(0.0), line(1.0)),
+                    ),
+                    AT_ZERO,
+                )
             },
             Function::LeakyRelu { alpha } => Row {
                 inverse: (alpha > 0.0).then_some(|[alpha, _], y| if y >= 0.0 { y } else { y / alpha }),
@@ -120,6 +138,10 @@ impl Function {
                         "LeakyRelu",
                         |[alpha, _], x| if x >= 0.0 { x } else { alpha * x },
                         |[alpha, _], x| if x > 0.0 { 1.0 } else { alpha },
+                        |[alpha, _]| match alpha {
+                            1.0 => everywhere(line(1.0)),
+                            _ => halves(line(alpha), line(1.0)),
+                        },
                     ),
                     if alpha == 1.0 { SMOOTH } else { AT_ZERO },
                 )
@@ -136,6 +158,14 @@ impl Function {
                     "Elu",
                     |[alpha, _], x| if x >= 0.0 { x } else { alpha * x.exp_m1() },
                     |[alpha, _], x| if x > 0.0 { 1.0 } else { alpha * x.exp() },
+                    |[alpha, _]| {
+                        let left = match alpha {
+                            0.0 => line(0.0),
+                            _ if alpha > 0.0 => CONVEX_UP,
+                            _ => CONCAVE_DOWN,
+                        };
+                        halves(left, line(1.0))
+                    },
                 )
             },
             Function::Softplus => Row {
@@ -143,7 +173,12 @@ impl Function {
                     if y > std::f64::consts::LN_2 { y + (-(-y).exp()).ln_1p() } else { y.exp_m1().ln() }
                 }),
                 range: POSITIVE,
-                ..row("Softplus", |_, x| x.max(0.0) + (-x.abs()).exp().ln_1p(), |_, x| sigmoid(x))
+                ..row(
+                    "Softplus",
+                    |_, x| x.max(0.0) + (-x.abs()).exp().ln_1p(),
+                    |_, x| sigmoid(x),
+                    |_| everywhere(CONVEX_UP),
+                )
             },
             Function::Sigmoid => Row {
                 inverse: Some(|_, y| logit(y)),
@@ -153,27 +188,41 @@ impl Function {
                     |_, x| sigmoid(x),
                     // σ(x) σ(−x): 1 − σ(x) would cancel for large x.
                     |_, x| sigmoid(x) * sigmoid(-x),
+                    |_| halves(CONVEX_UP, CONCAVE_UP),
                 )
             },
             Function::Tanh => Row {
                 inverse: Some(|_, y| y.atanh()),
                 range: (-1.0, 1.0),
-                ..row("Tanh", |_, x| x.tanh(), |_, x| 4.0 * sigmoid(2.0 * x) * sigmoid(-2.0 * x))
+                ..row(
+                    "Tanh",
+                    |_, x| x.tanh(),
+                    |_, x| 4.0 * sigmoid(2.0 * x) * sigmoid(-2.0 * x),
+                    |_| halves(CONVEX_UP, CONCAVE_UP),
+                )
             },
             Function::Exp => Row {
                 inverse: Some(|_, y| y.ln()),
                 range: POSITIVE,
-                ..row("Exp", |_, x| x.exp(), |_, x| x.exp())
+                ..row("Exp", |_, x| x.exp(), |_, x| x.exp(), |_| everywhere(CONVEX_UP))
             },
             Function::Log => Row {
                 inverse: Some(|_, y| y.exp()),
                 domain: Domain::Positive,
-                ..row("Log", |_, x| x.ln(), |_, x| 1.0 / x)
+                ..row("Log", |_, x| x.ln(), |_, x| 1.0 / x, |_| right_half(CONCAVE_UP))
             },
             Function::Abs => Row {
                 monotonicity: Monotonicity::Neither,
                 range: POSITIVE,
-                ..kinked(row("Abs", |_, x| x.abs(), |_, x| if x == 0.0 { 0.0 } else { x.signum() }), AT_ZERO)
+                ..kinked(
+                    row(
+                        "Abs",
+                        |_, x| x.abs(),
+                        |_, x| if x == 0.0 { 0.0 } else { x.signum() },
+                        |_| halves(line(-1.0), line(1.0)),
+                    ),
+                    AT_ZERO,
+                )
             },
             Function::Clip { low, high } => Row {
                 // min(max(x, low), high): the upper limit wins where the limits cross.
@@ -183,6 +232,7 @@ impl Function {
                         "Clip",
                         |[low, high], x| x.max(low).min(high),
                         |[low, high], x| f64::from(low <= x && x <= high),
+                        |[low, high]| clipped(low, high),
                     ),
                     [low, high].map(|limit| (limit.is_finite() && low < high).then_some(limit)),
                 )
@@ -191,7 +241,12 @@ impl Function {
                 inverse: Some(|_, y| 1.0 / y),
                 monotonicity: Decreasing,
                 domain: Domain::NonZero,
-                ..row("Reciprocal", |_, x| 1.0 / x, |_, x| -1.0 / (x * x))
+                ..row(
+                    "Reciprocal",
+                    |_, x| 1.0 / x,
+                    |_, x| -1.0 / (x * x),
+                    |_| halves(CONCAVE_DOWN, CONVEX_DOWN),
+                )
             },
         }
     }
