@@ -1,0 +1,18 @@
+//! Sets of inputs and how large they are, proved.
+//!
+//! - [`AxisBox`]: a box, the unit of every paving.
+//! - [`half_space_fraction`]: how much of a box lies in a half-space, enclosed; the innermost loop of a paving.
+//! - [`intersection_fraction`], [`refined_intersection_fraction`]: the same for several half-spaces at once.
+//! - [`ExactSum`]: sums of doubles without any rounding, the same in whatever order they were added.
+//!
+//! Every enclosure holds in real arithmetic for the doubles given, whatever the rounding.
+
+mod axis_box;
+mod exact_sum;
+mod half_space;
+mod intersection;
+
+pub use axis_box::AxisBox;
+pub use exact_sum::ExactSum;
+pub use half_space::half_space_fraction;
+pub use intersection::{HalfSpaces, intersection_fraction, refined_intersection_fraction};
