@@ -25,6 +25,7 @@ pub use cholesky::Cholesky;
 pub use interval::Interval;
 pub use lu::{DeterminantReport, Lu, determinant_report};
 pub use matrix::{Matrix, dot, norm};
+pub use product::{ROW_ALIGNMENT, Sign, add_selected_rows};
 pub use qr::Qr;
 pub use real::{Real, View, ViewMut};
 pub use svd::{Precision, Svd, singular_values, singular_values_f32, symmetric_eigen};

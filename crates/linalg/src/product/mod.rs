@@ -3,7 +3,10 @@
 #![allow(unsafe_code, reason = "the products of other crates take pointers")]
 
 mod inner;
+mod selected;
 mod vector;
+
+pub use selected::{ROW_ALIGNMENT, Sign, add_selected_rows};
 
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};

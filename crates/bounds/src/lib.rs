@@ -1,0 +1,28 @@
+//! What a network can do on a box: intervals and linear bounds, in real arithmetic whatever the rounding.
+//!
+//! - [`Bounder`]: a network prepared for bounding; [`Bounder::analyse`] bounds every value on a box,
+//!   [`Bounder::lower_forms`] gives linear functions of x that stay below rows of the output.
+//! - [`lines`]: two lines around an element-wise function; planes around maxima, products and softmax are beside it.
+//!
+//! | file | what |
+//! |---|---|
+//! | `program`, `map` | the network as a list of steps on flat values, linear maps as stored |
+//! | `forward` | linear forms and intervals from the input on |
+//! | `backward` | linear forms from the output back (CROWN, DeepPoly) |
+//! | `rounding` | how far computed sums may be from exact ones |
+
+mod backward;
+mod bounder;
+mod forward;
+mod lines;
+mod map;
+mod planes;
+mod program;
+mod rounding;
+mod window;
+mod workspace;
+
+pub use backward::LinearForms;
+pub use bounder::{Bounder, Method, minimum_on_box};
+pub use lines::{Line, LinePair, lines};
+pub use workspace::Workspace;
