@@ -41,6 +41,10 @@ impl Bounder {
         Ok(Bounder { program })
     }
 
+    pub(crate) fn program(&self) -> &Program {
+        &self.program
+    }
+
     /// n
     pub fn input_size(&self) -> usize {
         self.program.input_size()

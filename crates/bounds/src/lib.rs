@@ -19,6 +19,7 @@ mod map;
 mod planes;
 mod program;
 mod rounding;
+mod split;
 mod window;
 mod workspace;
 
