@@ -164,8 +164,7 @@ fn affine_terms(own: &[f64], bias: &[f64], scale: &[f64]) -> (f64, f64, f64) {
         || {
             let (mut sum, mut magnitude, mut error) = ([0.0; 8], [0.0; 8], [0.0; 8]);
             for first in (0..own.len()).step_by(8) {
-                let (own, bias, scale) =
-                    (&own[first..][..8], &bias[first..][..8], &scale[first..][..8]);
+                let (own, bias, scale) = (&own[first..][..8], &bias[first..][..8], &scale[first..][..8]);
                 for lane in 0..8 {
                     let term = own[lane] * bias[lane];
                     sum[lane] += term;
@@ -188,7 +187,8 @@ fn through_lines(own: &[f64], lines: &Lines, scale: &[f64], back: &mut [f64]) ->
                 let own = &own[first..][..8];
                 let back = &mut back[first..][..8];
                 let (low, low_offset) = (&lines.lower_slope[first..][..8], &lines.lower_offset[first..][..8]);
-                let (high, high_offset) = (&lines.upper_slope[first..][..8], &lines.upper_offset[first..][..8]);
+                let (high, high_offset) =
+                    (&lines.upper_slope[first..][..8], &lines.upper_offset[first..][..8]);
                 let scale = &scale[first..][..8];
                 for lane in 0..8 {
                     let up = own[lane] < 0.0;

@@ -69,8 +69,7 @@ impl Bounder {
         assert_eq!((lower.len(), upper.len()), (n, n), "one end an input");
         let free = lower.iter().zip(upper).filter(|(lo, hi)| lo < hi).count();
         let few = free <= MAX_FORWARD_INPUTS;
-        let forms =
-            if method != Method::Intervals && few { Forms::Carried } else { Forms::Intervals };
+        let forms = if method != Method::Intervals && few { Forms::Carried } else { Forms::Intervals };
         let back = method == Method::Backward || method == Method::Linear && !few;
         forward::start(&self.program, workspace, lower, upper, forms);
         workspace.valid = false;

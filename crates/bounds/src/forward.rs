@@ -31,7 +31,13 @@ pub(crate) enum Forms {
 }
 
 /// Writes what is known of the point.
-pub(crate) fn start(program: &Program, workspace: &mut Workspace, lower: &[f64], upper: &[f64], forms: Forms) {
+pub(crate) fn start(
+    program: &Program,
+    workspace: &mut Workspace,
+    lower: &[f64],
+    upper: &[f64],
+    forms: Forms,
+) {
     let Workspace { centre, radius, free, values, .. } = workspace;
     free.clear();
     for i in 0..lower.len() {
@@ -103,7 +109,17 @@ pub(crate) fn step(program: &Program, index: usize, workspace: &mut Workspace, f
             linear(step, maps, bias, width, before, output, &mut workspace.scratch);
             let box_radius = BoxRadius { free: &workspace.free, radius: &workspace.radius };
             let uncertain = uncertainty(step, maps, bias_radius.as_deref(), before, stride);
-            finish_linear(program, maps, bias, uncertain.as_deref(), width, stride, box_radius, output, &mut bounds.scale);
+            finish_linear(
+                program,
+                maps,
+                bias,
+                uncertain.as_deref(),
+                width,
+                stride,
+                box_radius,
+                output,
+                &mut bounds.scale,
+            );
         }
         Kind::Function(function) => {
             let input = &before[step.inputs[0]];
@@ -113,11 +129,22 @@ pub(crate) fn step(program: &Program, index: usize, workspace: &mut Workspace, f
             }
             let box_radius = BoxRadius { free: &workspace.free, radius: &workspace.radius };
             let rounding = gamma(program.longest + width + 16);
-            function_forms(rounding, width, stride, box_radius, input, &bounds.lines, output, &mut bounds.scale);
+            function_forms(
+                rounding,
+                width,
+                stride,
+                box_radius,
+                input,
+                &bounds.lines,
+                output,
+                &mut bounds.scale,
+            );
         }
         kind => {
             let inputs: Vec<&ValueBounds> = step.inputs.iter().map(|&value| &before[value]).collect();
-            let Some(planes) = planes::around(kind, &step.inputs, &inputs, program, output) else { return false };
+            let Some(planes) = planes::around(kind, &step.inputs, &inputs, program, output) else {
+                return false;
+            };
             let box_radius = BoxRadius { free: &workspace.free, radius: &workspace.radius };
             planes.forward(program, width, stride, box_radius, &inputs, output, &mut bounds.scale);
             bounds.planes = Some(planes);
@@ -190,7 +217,9 @@ fn uncertainty(
             map.for_row(j, |i, _, radius| total[j] += radius * lower[i].abs().max(upper[i].abs()));
         }
     }
-    total.iter_mut().for_each(|total| *total = *total * inflation(terms) + TINY);
+    for total in &mut total {
+        *total = *total * inflation(terms) + TINY;
+    }
     Some(total)
 }
 

@@ -142,10 +142,11 @@ impl Tangency {
 
     /// The lowest line of that slope above f, as near as rounding lets us prove.
     fn above(&self, slope: f64) -> Option<Line> {
-        let offset = self.pieces.iter().map(|piece| self.highest(piece, slope)).try_fold(
-            f64::NEG_INFINITY,
-            |most, offset| offset.map(|offset: f64| most.max(offset)),
-        )?;
+        let offset = self
+            .pieces
+            .iter()
+            .map(|piece| self.highest(piece, slope))
+            .try_fold(f64::NEG_INFINITY, |most, offset| offset.map(|offset: f64| most.max(offset)))?;
         offset.is_finite().then_some(Line { slope, offset })
     }
 

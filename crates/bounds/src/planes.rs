@@ -3,7 +3,7 @@
 //! Every output element h of the inputs z lies between `a·z + b` and `a′·z + b′` while z stays in its box.
 
 use netinverse_linalg::Interval;
-use netinverse_linalg::interval::{add_down, add_up, div_up, mul_down, mul_up};
+use netinverse_linalg::interval::{add_down, add_up, mul_down, mul_up};
 use netinverse_network::{Function, enclose};
 
 use crate::forward::{BoxRadius, concretise, summarise};
@@ -72,7 +72,8 @@ pub(crate) fn around(
             for j in 0..program.sizes[ids[0]] {
                 let x = Interval::new(inputs[0].lower[j], inputs[0].upper[j]);
                 let y = Interval::new(inputs[1].lower[j], inputs[1].upper[j]);
-                let value = if square { self::square(j, x, &mut planes) } else { product(j, x, y, &mut planes) };
+                let value =
+                    if square { self::square(j, x, &mut planes) } else { product(j, x, y, &mut planes) };
                 (output.lower[j], output.upper[j]) = (value.lo(), value.hi());
             }
         }
@@ -173,35 +174,33 @@ fn softmax(
         let at_centre = share(&centres, i)?;
         let (mut entries, mut missed) = (Vec::with_capacity(size), 0.0);
         let (mut low, mut high) = (at_centre.lo(), at_centre.hi());
-        let mut spread = 0.0;
         for j in (0..size).map(|j| first + j * stride) {
             let own = Interval::point(f64::from(u8::from(i == j)));
             let derivative = shares[i] * (own - shares[j]);
             let slope = derivative.lo().midpoint(derivative.hi());
             let off = (derivative.hi() - slope).max(slope - derivative.lo()).next_up();
-            let (c, reach) = (centres[j].lo(), (z[j].hi() - centres[j].lo()).max(centres[j].lo() - z[j].lo()));
+            let (c, reach) =
+                (centres[j].lo(), (z[j].hi() - centres[j].lo()).max(centres[j].lo() - z[j].lo()));
             missed = add_up(missed, mul_up(off, reach.next_up()));
-            spread += slope.abs() * reach;
             low = add_down(low, -mul_up(slope, c));
             high = add_up(high, -mul_down(slope, c));
             entries.push(Entry { input: 0, element: j as u32, slope });
         }
         let interval = shares[i];
         (output.lower[i], output.upper[i]) = (interval.lo(), interval.hi());
-        // The plane's average over the box is its value at the centre.
-        let flat = missed + spread > 4.0 * interval.width() || at_centre.lo() - missed < interval.lo();
-        if flat && at_centre.lo() - missed <= interval.lo() {
-            planes.lower.push([], interval.lo());
-        } else {
+        // The plane's average over the box is its value at the centre: where that is no better than the interval, the
+        // interval is taken.
+        if at_centre.lo() - missed > interval.lo() {
             planes.lower.push(entries.iter().copied(), add_down(low, -missed));
-        }
-        if at_centre.hi() + missed >= interval.hi() {
-            planes.upper.push([], interval.hi());
         } else {
+            planes.lower.push([], interval.lo());
+        }
+        if at_centre.hi() + missed < interval.hi() {
             planes.upper.push(entries, add_up(high, missed));
+        } else {
+            planes.upper.push([], interval.hi());
         }
     }
-    let _ = div_up;
     Some(())
 }
 
@@ -275,7 +274,15 @@ impl Planes {
             let rounding = gamma(program.longest + width + 16);
             let errors = &mut rest[..stride];
             concretise(
-                &signed[..width * stride], slack, errors, width, stride, box_radius, rounding, lower, upper,
+                &signed[..width * stride],
+                slack,
+                errors,
+                width,
+                stride,
+                box_radius,
+                rounding,
+                lower,
+                upper,
             );
         }
         let (half_widths, magnitudes) = absolute[(width + 1) * stride..].split_at_mut(stride);

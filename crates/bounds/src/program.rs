@@ -2,8 +2,8 @@
 
 use netinverse_base::{Error, Place, Result};
 use netinverse_network::{
-    Bilinear, Extremum, Function, IndexMap, Layout, Linear, Network, Node, Normalizer, Op, Param, ParamId, Shape,
-    ValueId, WeightOrder,
+    Bilinear, Extremum, Function, IndexMap, Layout, Linear, Network, Node, Normalizer, Op, Param, ParamId,
+    Shape, ValueId, WeightOrder,
 };
 
 use crate::map::{Convolution, Dense, Map, Sparse, padded};
@@ -61,9 +61,9 @@ impl Program {
         lowering.inputs();
         for node in network.nodes() {
             lowering.node(node).map_err(|error| {
-                error.at(Place::node(node.name.clone(), node.op.name())).hint(
-                    "points (`invert`) need no bounds; sets and proofs do",
-                )
+                error
+                    .at(Place::node(node.name.clone(), node.op.name()))
+                    .hint("points (`invert`) need no bounds; sets and proofs do")
             })?;
         }
         lowering.outputs();
@@ -304,8 +304,7 @@ impl Lowering<'_> {
                 vec![Map::Sparse(map)]
             }
             Linear::Reduce(reduce) => {
-                let kept: Vec<usize> =
-                    (0..input.rank()).filter(|axis| !reduce.axes.contains(axis)).collect();
+                let kept: Vec<usize> = (0..input.rank()).filter(|axis| !reduce.axes.contains(axis)).collect();
                 let strides = input.strides();
                 let mut members = vec![Vec::new(); size];
                 for flat in 0..input.elements() {
@@ -318,7 +317,9 @@ impl Lowering<'_> {
                 let (share, radius) = share(count);
                 let mut map = Sparse::new(input.elements());
                 for members in &members {
-                    members.iter().for_each(|&i| map.uncertain_entry(i, share, radius));
+                    for &i in members {
+                        map.uncertain_entry(i, share, radius);
+                    }
                     map.end_row();
                 }
                 vec![Map::Sparse(map)]

@@ -1,6 +1,6 @@
 //! The buffers of one thread: what is known of every value of a program on the box at hand.
 
-use crate::lines::{Line, LinePair};
+use crate::lines::LinePair;
 use crate::map::padded;
 use crate::planes::Planes;
 use crate::program::{Kind, Program};
@@ -105,20 +105,11 @@ impl Workspace {
 impl Lines {
     fn new(stride: usize) -> Self {
         let zeros = || vec![0.0; stride];
-        Lines {
-            lower_slope: zeros(),
-            lower_offset: zeros(),
-            upper_slope: zeros(),
-            upper_offset: zeros(),
-        }
+        Lines { lower_slope: zeros(), lower_offset: zeros(), upper_slope: zeros(), upper_offset: zeros() }
     }
 
     pub(crate) fn set(&mut self, j: usize, pair: LinePair) {
         (self.lower_slope[j], self.lower_offset[j]) = (pair.lower.slope, pair.lower.offset);
         (self.upper_slope[j], self.upper_offset[j]) = (pair.upper.slope, pair.upper.offset);
-    }
-
-    pub(crate) fn lower(&self, j: usize) -> Line {
-        Line { slope: self.lower_slope[j], offset: self.lower_offset[j] }
     }
 }

@@ -46,15 +46,6 @@ pub struct CellBuffers {
     scores: Vec<f64>,
 }
 
-/// The linear forms of the open rows of a cell.
-#[derive(Debug, Clone)]
-pub struct CellForms {
-    /// For each open row its lower form: where it is ≥ 0 the row holds.
-    pub lower: LinearForms,
-    /// For each open row the lower form of its negation: where it is > 0 the row fails.
-    pub negated: LinearForms,
-}
-
 impl CellBuffers {
     /// Buffers for a network.
     pub fn new(bounder: &Bounder) -> Self {
@@ -113,8 +104,7 @@ impl Cell {
                 truths.push((row, false));
             }
         }
-        let before = std::mem::take(&mut self.open_rows);
-        self.open_rows = before.clone();
+        let before = self.open_rows.clone();
         self.decide(&truths, target);
         match self.state {
             State::In => (self.inner, self.outer) = whole,
@@ -200,9 +190,8 @@ impl Cell {
             self.state = State::In;
         } else if !truths.is_empty() {
             // Rows that no open disjunct asks for are of no more interest.
-            let asked = |row: &u32| {
-                self.open_disjuncts.iter().any(|&d| target.disjuncts()[d as usize].contains(row))
-            };
+            let asked =
+                |row: &u32| self.open_disjuncts.iter().any(|&d| target.disjuncts()[d as usize].contains(row));
             self.open_rows = self.open_rows.iter().copied().filter(asked).collect();
         }
     }
@@ -211,30 +200,11 @@ impl Cell {
         if self.state != State::Cut {
             return 0;
         }
-        let CellBuffers { workspace, forms, scores, .. } = buffers;
+        let CellBuffers { workspace, scores, .. } = buffers;
         let n = self.lower.len();
         scores.clear();
         scores.resize(n, 0.0);
-        match std::env::var("SPLIT").as_deref() {
-            Ok("longest") => return longest(&self.lower, &self.upper),
-            Ok("smear") => {
-                for k in 0..2 * count {
-                    let (slopes, _) = forms.form(k);
-                    for i in 0..n {
-                        scores[i] += slopes[i].abs() * (self.upper[i] - self.lower[i]);
-                    }
-                }
-            }
-            Ok("gap") => {
-                for k in 0..count {
-                    let (a, b) = (forms.form(k).0, forms.form(count + k).0);
-                    for i in 0..n {
-                        scores[i] += (a[i] + b[i]).abs() * (self.upper[i] - self.lower[i]);
-                    }
-                }
-            }
-            _ => bounder.split_scores(workspace, 2 * count, scores),
-        }
+        bounder.split_scores(workspace, 2 * count, scores);
         let mut best = 0;
         for i in 1..n {
             if scores[i] > scores[best] {

@@ -62,16 +62,15 @@ impl Target {
                 if implied(half_space, bounds) {
                     continue;
                 }
-                let id = match known.get(half_space.as_ref()) {
-                    Some(&id) => id,
-                    None => {
-                        let row = target.row(half_space, lower, upper, output_magnitude)?;
-                        target.rows.push(row);
-                        target.half_spaces.push(Arc::clone(half_space));
-                        let id = target.rows.len() as u32 - 1;
-                        known.insert(half_space.as_ref().clone(), id);
-                        id
-                    }
+                let id = if let Some(&id) = known.get(half_space.as_ref()) {
+                    id
+                } else {
+                    let row = target.row(half_space, lower, upper, output_magnitude)?;
+                    let id = target.rows.len() as u32;
+                    target.rows.push(row);
+                    target.half_spaces.push(Arc::clone(half_space));
+                    known.insert(half_space.as_ref().clone(), id);
+                    id
                 };
                 ids.push(id);
             }

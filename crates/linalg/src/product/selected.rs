@@ -33,10 +33,10 @@ pub fn add_selected_rows(
     sign: Sign,
     out: &mut [f64],
 ) {
-    assert!(columns % ROW_ALIGNMENT == 0, "{columns} columns");
+    assert!(columns.is_multiple_of(ROW_ALIGNMENT), "{columns} columns");
     assert!(coefficients.len() >= selected.len() * width, "too few coefficients");
     assert!(out.len() >= width * columns, "the result has too few elements");
-    let rows = if columns == 0 { 0 } else { matrix.len() / columns };
+    let rows = matrix.len().checked_div(columns).unwrap_or(0);
     assert!(selected.iter().all(|&row| (row as usize) < rows), "a selected row does not exist");
     if columns > 0 && !selected.is_empty() {
         dispatch(SelectedRows { width, coefficients, selected, matrix, columns, sign, out });
