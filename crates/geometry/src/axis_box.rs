@@ -16,7 +16,8 @@ impl AxisBox {
     /// The box between two corners of the same length n.
     ///
     /// # Errors
-    /// If the lengths differ, an end is not finite, or a lower end exceeds its upper one: which coordinate and its ends.
+    /// If the lengths differ, an end is not finite, or a lower end exceeds its upper one: which coordinate
+    /// and its ends.
     pub fn new(lower: Vec<f64>, upper: Vec<f64>) -> Result<Self> {
         if lower.len() != upper.len() {
             return Err(Error::input(format!(

@@ -3,12 +3,13 @@
 /// 2⁻¹⁰⁷⁴ to 2¹⁰²⁴ in digits of 32 bits, and two more for carries.
 const DIGITS: usize = 68;
 
-/// Each addition changes a digit by less than 2³²; 2³⁰ of them stay below 2⁶³ with a reduced digit to start from.
+/// Each addition changes a digit by less than 2³²; 2³⁰ of them stay below 2⁶³ with a reduced digit to start
+/// from.
 const ADDITIONS_BEFORE_CARRY: u32 = 1 << 30;
 
 /// The exact sum of finite doubles: a fixed-point number with a digit for every bit that a double can have
-/// (Kulisch's long accumulator). What was added, in whatever order and grouping, decides the value alone, so that
-/// the shards of a paving merge to the very sum of one run.
+/// (Kulisch's long accumulator). What was added, in whatever order and grouping, decides the value alone, so
+/// that the shards of a paving merge to the very sum of one run.
 ///
 /// ```
 /// use netinverse_geometry::ExactSum;

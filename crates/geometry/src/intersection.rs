@@ -27,11 +27,12 @@ impl<'a> HalfSpaces<'a> {
     }
 }
 
-/// vol(box ∩ ⋂ H_k)/vol(box), enclosed by max(0, 1 − Σ_k (1 − f_k)) ≤ · ≤ min_k f_k, f_k the fraction of each half-space alone
-/// (Bonferroni). Exact but for rounding if at most one of them cuts the box; no memory is allocated.
+/// vol(box ∩ ⋂ H_k)/vol(box), enclosed by max(0, 1 − Σ_k (1 − f_k)) ≤ · ≤ min_k f_k, f_k the fraction of each
+/// half-space alone (Bonferroni). Exact but for rounding if at most one of them cuts the box; no memory is
+/// allocated.
 ///
-/// lower, upper: n numbers; `normals` m × n. Half-spaces that share all their points or none make it loose: see
-/// [`refined_intersection_fraction`]. No half-space at all is the whole box.
+/// lower, upper: n numbers; `normals` m × n. Half-spaces that share all their points or none make it loose:
+/// see [`refined_intersection_fraction`]. No half-space at all is the whole box.
 pub fn intersection_fraction(half_spaces: HalfSpaces, lower: &[f64], upper: &[f64]) -> Interval {
     let n = lower.len();
     assert_eq!(half_spaces.normals.len(), half_spaces.count() * n, "normals are not m × n");
@@ -48,13 +49,13 @@ pub fn intersection_fraction(half_spaces: HalfSpaces, lower: &[f64], upper: &[f6
     Interval::new(add_down(1.0, -missing).clamp(0.0, most), most)
 }
 
-/// [`intersection_fraction`], refined by bisecting the box until the enclosure is at most `width` wide or `effort` boxes
-/// have been bracketed.
+/// [`intersection_fraction`], refined by bisecting the box until the enclosure is at most `width` wide or
+/// `effort` boxes have been bracketed.
 ///
-/// The box whose bracket is widest, by its share of the whole, is bisected at the middle of the side along which the
-/// half-spaces that cut it vary most. Work and result depend on the arguments alone. Boxes cut by one half-space
-/// contribute nothing to the width, so that only those that meet the boundary of two remain: in two dimensions those at
-/// the corners, where the width falls fourfold for each bisection of both sides.
+/// The box whose bracket is widest, by its share of the whole, is bisected at the middle of the side along
+/// which the half-spaces that cut it vary most. Work and result depend on the arguments alone. Boxes cut by
+/// one half-space contribute nothing to the width, so that only those that meet the boundary of two remain:
+/// in two dimensions those at the corners, where the width falls fourfold for each bisection of both sides.
 pub fn refined_intersection_fraction(
     half_spaces: HalfSpaces,
     lower: &[f64],

@@ -5,15 +5,18 @@ use super::{Coefficients, NOTHING_KNOWN};
 use netinverse_linalg::Interval;
 use netinverse_linalg::interval::{add_down, add_up, mul_down, mul_up};
 
-/// Bounds on the fraction from the moments of S = Σ c_i σ_i, σ_i uniform on [−½, ½], and the form's value at the centre,
-/// whose magnitude is d: the fraction is 1 − q if that value is positive and q if not, with the tail q = P(S > d).
+/// Bounds on the fraction from the moments of S = Σ c_i σ_i, σ_i uniform on [−½, ½], and the form's value at
+/// the centre, whose magnitude is d: the fraction is 1 − q if that value is positive and q if not, with the
+/// tail q = P(S > d).
 ///
 /// With ‖c‖² = Σ c² and R = Σ c/2,
-/// - q ≤ exp(−6d²/‖c‖²): E e^{λcσ} = sinh(λc/2)/(λc/2) ≤ e^{λ²c²/24}, since sinh x/x = Π(1 + x²/(πj)²) ≤ e^{x²/6}; Chernoff.
+/// - q ≤ exp(−6d²/‖c‖²): E e^{λcσ} = sinh(λc/2)/(λc/2) ≤ e^{λ²c²/24}, since sinh x/x = Π(1 + x²/(πj)²) ≤
+///   e^{x²/6}; Chernoff.
 /// - q ≤ ½(1 − d/R): S is symmetric and unimodal, so that q is convex for d ≥ 0, from ½ at 0 to 0 at R.
-/// - q ≥ ½ − √2 d/‖c‖: no slice of the unit cube has more than √2 of volume (Ball 1986), which bounds the density of S.
-/// - |q − Q(d/sd)| ≤ 0.56 Σ E|cσ|³/sd³ for the normal tail Q, sd² = ‖c‖²/12, E|cσ|³ = c³/32 (Berry, Esseen; the constant
-///   for summands that are not alike is Shevtsova's, 2010).
+/// - q ≥ ½ − √2 d/‖c‖: no slice of the unit cube has more than √2 of volume (Ball 1986), which bounds the
+///   density of S.
+/// - |q − Q(d/sd)| ≤ 0.56 Σ E|cσ|³/sd³ for the normal tail Q, sd² = ‖c‖²/12, E|cσ|³ = c³/32 (Berry, Esseen;
+///   the constant for summands that are not alike is Shevtsova's, 2010).
 pub(super) fn bounds(form: &Quantised, coefficients: &Coefficients) -> (f64, f64) {
     let Some([sum, square, cube]) = coefficients.moments() else { return NOTHING_KNOWN };
     if form.scaled_by != 0 {
@@ -47,7 +50,8 @@ pub(super) fn bounds(form: &Quantised, coefficients: &Coefficients) -> (f64, f64
 }
 
 impl Coefficients {
-    /// Σ c, Σ c² and Σ c³ over all coefficients, enclosed; `None` where the powers might underflow or overflow.
+    /// Σ c, Σ c² and Σ c³ over all coefficients, enclosed; `None` where the powers might underflow or
+    /// overflow.
     fn moments(&self) -> Option<[Interval; 3]> {
         let largest = self.kept[0].0;
         if !(power_of_two(-300)..power_of_two(300)).contains(&largest) {
@@ -86,8 +90,8 @@ fn exponential_of_minus(y: Interval) -> Interval {
     Interval::new(end(y.hi().max(0.0)).lo(), end(y.lo().max(0.0)).hi())
 }
 
-/// Q(x) = P(N > x) for x ≥ 0, N standard normal: ½ − φ(x) Σ_k x^{2k+1}/(1·3·…·(2k+1)), all terms positive. Once x² < 2k + 3 the
-/// rest is at most a geometric series.
+/// Q(x) = P(N > x) for x ≥ 0, N standard normal: ½ − φ(x) Σ_k x^{2k+1}/(1·3·…·(2k+1)), all terms positive.
+/// Once x² < 2k + 3 the rest is at most a geometric series.
 fn normal_tail(x: Interval) -> Interval {
     let end = |x: f64| {
         if x > 6.0 {

@@ -1,25 +1,28 @@
 //! How much of a box lies in a half-space.
 //!
 //! With x_i = l_i + (u_i − l_i)·s_i the form a·x + b is its value at the centre plus Σ c_i σ_i, where
-//! c_i = |a_i|(u_i − l_i) and the σ_i are independent and uniform on [−½, ½] (signs do not matter, by symmetry). So the
-//! fraction is F(centre + Σ c_i/2), F the distribution function of Σ c_i s_i, s_i uniform on [0, 1]:
+//! c_i = |a_i|(u_i − l_i) and the σ_i are independent and uniform on [−½, ½] (signs do not matter, by
+//! symmetry). So the fraction is F(centre + Σ c_i/2), F the distribution function of Σ c_i s_i, s_i uniform
+//! on [0, 1]:
 //!
 //! F(t) = Σ_{v ∈ {0,1}ⁿ} (−1)^{|v|} (t − c·v)₊ⁿ / (n! Π c_i)   (Pólya 1913; Barrow & Smith 1979)
 //!
 //! whose terms cancel to any extent. They are therefore summed **exactly**, in integers:
 //!
-//! 1. `quantise`: the c_i and the centre become integers of a unit c_max·2^−B, and a bound δ on how much that moves
-//!    the form anywhere on the box, in units. Where everything is representable, δ = 0.
+//! 1. `quantise`: the c_i and the centre become integers of a unit c_max·2^−B, and a bound δ on how much that
+//!    moves the form anywhere on the box, in units. Where everything is representable, δ = 0.
 //! 2. `power_sum`: F of the integers, a quotient of two exact integers, rounded outward once.
-//! 3. The form moved by at most δ, so the fraction lies in [F(t − δ), F(t + δ)] ⊆ F(t) ± δ/c_max, since the density of
-//!    a sum of independent variables is at most the least of their maximal densities 1/c_i.
+//! 3. The form moved by at most δ, so the fraction lies in [F(t − δ), F(t + δ)] ⊆ F(t) ± δ/c_max, since the
+//!    density of a sum of independent variables is at most the least of their maximal densities 1/c_i.
 //!
 //! Coefficients that hardly matter are left at their mean. Their part Z has mean 0, so that
-//! |E F(t − Z) − F(t)| ≤ ½ sup|F″| E Z² ≤ Σ c²/(24 c₁c₂), c₁ ≥ c₂ the two largest coefficients kept: F″ is 1/c₁ times the
-//! difference of two values of a density, each between 0 and 1/c₂. (F′ is Lipschitz with that constant also where it
-//! has corners, which is what the bound needs.) The bracket of the first order, Σ c/(2c₁), holds as well.
+//! |E F(t − Z) − F(t)| ≤ ½ sup|F″| E Z² ≤ Σ c²/(24 c₁c₂), c₁ ≥ c₂ the two largest coefficients kept: F″ is
+//! 1/c₁ times the difference of two values of a density, each between 0 and 1/c₂. (F′ is Lipschitz with that
+//! constant also where it has corners, which is what the bound needs.) The bracket of the first order, Σ
+//! c/(2c₁), holds as well.
 //!
-//! Beyond [`MOST_KEPT`] coefficients that matter, 2ⁿ terms are too many: `many` adds bounds that hold for any number.
+//! Beyond [`MOST_KEPT`] coefficients that matter, 2ⁿ terms are too many: `many` adds bounds that hold for any
+//! number.
 
 mod many;
 mod power_sum;
@@ -33,7 +36,8 @@ use quantise::Quantised;
 /// The most coefficients whose distribution is computed exactly.
 pub(crate) const MOST_KEPT: usize = 14;
 
-/// With more than `MOST_KEPT` coefficients that matter, how many are kept: exactness is out of reach, time is not.
+/// With more than `MOST_KEPT` coefficients that matter, how many are kept: exactness is out of reach, time is
+/// not.
 const KEPT_OF_MANY: usize = 8;
 
 /// An error of the fraction that is not worth another coefficient.
@@ -43,13 +47,13 @@ const NOTHING_KNOWN: (f64, f64) = (0.0, 1.0);
 
 /// vol{x ∈ box : normal·x + offset ≥ 0} / vol(box), enclosed, in real arithmetic for the doubles given.
 ///
-/// All slices have the same length n; lower ≤ upper, all finite. Coordinates with lower = upper are taken out: they
-/// only add to the offset, and volumes are over the others. If none is left, or the form does not depend on any, the
-/// fraction is 1 or 0.
+/// All slices have the same length n; lower ≤ upper, all finite. Coordinates with lower = upper are taken
+/// out: they only add to the offset, and volumes are over the others. If none is left, or the form does not
+/// depend on any, the fraction is 1 or 0.
 ///
-/// The enclosure is narrower than 10⁻¹² while at most 14 coefficients |a_i|(u_i − l_i) matter (and a point where all is
-/// representable in few bits); with more of them it is valid and looser, about ±0.03 at n = 100 and best far from the
-/// middle. It is \[0, 1\] where numbers overflow. No memory is allocated.
+/// The enclosure is narrower than 10⁻¹² while at most 14 coefficients |a_i|(u_i − l_i) matter (and a point
+/// where all is representable in few bits); with more of them it is valid and looser, about ±0.03 at n = 100
+/// and best far from the middle. It is \[0, 1\] where numbers overflow. No memory is allocated.
 ///
 /// ```
 /// use netinverse_geometry::half_space_fraction;
@@ -148,7 +152,8 @@ struct Coefficients {
     terms: usize,
 }
 
-/// A factor that turns a c_i after three roundings, or its second or third power after a few more, into an upper bound.
+/// A factor that turns a c_i after three roundings, or its second or third power after a few more, into an
+/// upper bound.
 const UP: f64 = 1.0 + 32.0 * f64::EPSILON;
 
 impl Coefficients {
@@ -216,8 +221,8 @@ fn add_powers(sums: &mut [f64; 3], c: f64) {
     *sums = [add_up(sums[0], c), add_up(sums[1], square), add_up(sums[2], mul_up(square, c))];
 }
 
-/// min(Σ c/(2c₁), Σ c²/(24 c₁c₂)), rounded up. The kept ones enter as `quantise` rounds them, by a part in 2³⁸ at most
-/// as long as they are not far smaller than the largest, which 1.001 covers amply.
+/// min(Σ c/(2c₁), Σ c²/(24 c₁c₂)), rounded up. The kept ones enter as `quantise` rounds them, by a part in
+/// 2³⁸ at most as long as they are not far smaller than the largest, which 1.001 covers amply.
 fn averaging_error(kept: &[(f64, usize)], averaged: [f64; 3]) -> f64 {
     if averaged[0] == 0.0 {
         return 0.0;

@@ -7,8 +7,9 @@ use netinverse_linalg::Interval;
 /// P(Σ k_i s_i ≤ t), s_i independent and uniform on \[0, 1\], for positive integers k_i: N/(n! Π k_i) with
 /// N = Σ_v (−1)^{|v|} (t − k·v)₊ⁿ an integer, rounded outward.
 ///
-/// N is summed modulo 2^{64L}. Whatever the terms are, 0 ≤ N ≤ n! Π k_i < 2^{64L} (the number of bits of the k_i was chosen
-/// so), hence the residue is N. By the symmetry s → 1 − s the smaller side is summed, so that half of the terms vanish.
+/// N is summed modulo 2^{64L}. Whatever the terms are, 0 ≤ N ≤ n! Π k_i < 2^{64L} (the number of bits of the
+/// k_i was chosen so), hence the residue is N. By the symmetry s → 1 − s the smaller side is summed, so that
+/// half of the terms vanish.
 pub(super) fn distribution(t: i128, k: &[u64]) -> Interval {
     let total: i128 = k.iter().map(|&k| i128::from(k)).sum();
     if t <= 0 {

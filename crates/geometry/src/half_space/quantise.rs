@@ -10,8 +10,8 @@ pub(super) const EXACT_PRODUCTS: f64 = f64::MIN_POSITIVE * (1u64 << 62) as f64;
 /// Digits below the unit that carry the first, fine rounding: 2⁻¹⁶ of a unit.
 const GUARD: i32 = 16;
 
-/// Bits of the largest coefficient, by the number of coefficients kept, such that `power_sum` has room; never more for
-/// more coefficients, as some may be rounded to 0.
+/// Bits of the largest coefficient, by the number of coefficients kept, such that `power_sum` has room; never
+/// more for more coefficients, as some may be rounded to 0.
 pub(super) const BITS: [i32; MOST_KEPT + 1] = [0, 52, 52, 52, 46, 46, 46, 45, 45, 45, 45, 45, 45, 45, 45];
 
 /// The form centre + Σ k_i σ_i in integers of one unit, everywhere on the box within `error` of the true one.
@@ -34,11 +34,12 @@ impl Quantised {
     /// `None` where the numbers are too far apart for the arithmetic: nothing is then known.
     ///
     /// Rounding, with all errors as bounds on the form over the box (σ ∈ [−½, ½]):
-    /// - 2·centre = 2b + Σ a_i(l_i + u_i) is a sum of doubles and of products of two, each the sum of its rounded value
-    ///   and a double (the product's error, by fused multiply-add). Each is cut to the fine unit, unless exact there.
-    /// - c_i = |a_i|(w + e), with w + e = u_i − l_i exactly (Knuth), |a_i|w as above, |a_i|e rounded: its error is 2⁻¹⁰⁶c_i,
-    ///   less than the fine unit, for which one fine unit is charged. c_i is cut, then rounded to k_i units; both
-    ///   count half, as |σ_i| ≤ ½.
+    /// - 2·centre = 2b + Σ a_i(l_i + u_i) is a sum of doubles and of products of two, each the sum of its
+    ///   rounded value and a double (the product's error, by fused multiply-add). Each is cut to the fine
+    ///   unit, unless exact there.
+    /// - c_i = |a_i|(w + e), with w + e = u_i − l_i exactly (Knuth), |a_i|w as above, |a_i|e rounded: its
+    ///   error is 2⁻¹⁰⁶c_i, less than the fine unit, for which one fine unit is charged. c_i is cut, then
+    ///   rounded to k_i units; both count half, as |σ_i| ≤ ½.
     /// - t is rounded to units.
     pub(super) fn new(
         normal: &[f64],
@@ -120,7 +121,8 @@ impl Quantised {
     }
 }
 
-/// 2·centre from sums without any rounding, for numbers so large beside the box's width that fixed point overflows.
+/// 2·centre from sums without any rounding, for numbers so large beside the box's width that fixed point
+/// overflows.
 fn exactly(
     normal: &[f64],
     b: f64,
