@@ -82,6 +82,11 @@ impl NetworkBuilder {
         Ok(output)
     }
 
+    /// A constant added before.
+    pub(crate) fn param_of(&self, id: ParamId) -> &Param {
+        &self.graph.params[id.index()]
+    }
+
     /// The nodes added so far.
     pub(crate) fn nodes(&self) -> &[Node] {
         &self.graph.nodes

@@ -11,9 +11,17 @@ use crate::{Curvature, Domain, Function, Monotonicity, Piece};
 /// Units in the last place by which a computed elementary function may be off.
 pub const FUNCTION_ULPS: f64 = 16.0;
 
-/// No function of the table that has pieces of neither direction with two finite ends is steeper than this, and no
-/// slope of one with tiny pieces of unknown curvature changes faster.
+/// No function of the table that has tiny pieces of neither direction is steeper than this.
 const STEEPEST: f64 = 2.0;
+
+/// How fast the slope of a function with tiny pieces of unknown curvature may change: |f″| ≤ 1 for all of them, and for
+/// f(βx)/β β times that.
+fn steepest_slope(function: Function) -> f64 {
+    match function {
+        Function::Silu { beta } => STEEPEST * beta.abs().max(1.0),
+        _ => STEEPEST,
+    }
+}
 
 /// f over an interval: contains every value at its points; `None` where the interval leaves f's domain.
 ///
@@ -32,7 +40,7 @@ pub fn function(function: Function, x: Interval) -> Option<Interval> {
         // A tiny piece around an extremum; elsewhere nothing but the range is known.
         Monotonicity::Neither => {
             let slack = mul_up(STEEPEST, add_up(part.piece.end, -part.piece.start));
-            if slack < 1.0 {
+            if slack < 1e-3 {
                 let ends = ends(part.piece.start, part.piece.end);
                 Interval::new(add_down(ends.lo(), -slack).max(low), add_up(ends.hi(), slack).min(high))
             } else {
@@ -57,9 +65,9 @@ pub fn derivative(function: Function, x: Interval) -> Option<Interval> {
         Curvature::Linear => Interval::point(function.derivative(inner_point(part.piece))),
         Curvature::Convex | Curvature::Concave => slope(function, part.lo).hull(slope(function, part.hi)),
         Curvature::Unknown => {
-            let slack = mul_up(STEEPEST, add_up(part.piece.end, -part.piece.start));
+            let slack = mul_up(steepest_slope(function), add_up(part.piece.end, -part.piece.start));
             let ends = slope(function, part.piece.start).hull(slope(function, part.piece.end));
-            if slack < 1.0 {
+            if slack < 1e-3 {
                 Interval::new(add_down(ends.lo(), -slack), add_up(ends.hi(), slack))
             } else {
                 Interval::ENTIRE
@@ -76,13 +84,16 @@ fn value(function: Function, x: f64) -> Interval {
     if x.is_infinite() && !value.is_nan() {
         return Interval::point(value);
     }
-    let around = rounded(value, ulps(function));
+    let around = rounded(value, function.ulps(x));
     Interval::new(around.lo().max(low), around.hi().min(high))
 }
 
 /// f′(x), or its limit at an infinite x.
 fn slope(function: Function, x: f64) -> Interval {
-    rounded(function.derivative(x), FUNCTION_ULPS)
+    let slope = rounded(function.derivative(x), function.slope_ulps(x));
+    // Of a product with a gate, the slope is a sum, which cancels; none of its terms is above 2.
+    let slack = if function.is_gated() { 4.0 * FUNCTION_ULPS * f64::EPSILON } else { 0.0 };
+    slope + Interval::around(0.0, slack)
 }
 
 /// What a computed value that may be off by `ulps` stands for.
@@ -95,18 +106,19 @@ fn rounded(value: f64, ulps: f64) -> Interval {
         let beyond = Interval::new(0.99 * f64::MAX, f64::INFINITY);
         return if value > 0.0 { beyond } else { -beyond };
     }
-    Interval::around(value, add_up(mul_up(ulps * f64::EPSILON, value.abs()), f64::from_bits(1)))
-}
-
-/// What is computed with one operation or none is exact or rounded once.
-fn ulps(function: Function) -> f64 {
-    if function.is_piecewise_linear() { 1.0 } else { FUNCTION_ULPS }
+    if value == 0.0 && ulps == 1.0 {
+        return Interval::ZERO;
+    }
+    // Below the normal range the last place is no smaller than there.
+    let slack = if ulps > 1.0 { f64::MIN_POSITIVE } else { f64::from_bits(1) };
+    Interval::around(value, add_up(mul_up(ulps * f64::EPSILON, value.abs()), slack))
 }
 
 fn is_inside(domain: Domain, x: Interval) -> bool {
     match domain {
         Domain::All => true,
         Domain::Positive => x.lo() > 0.0,
+        Domain::NonNegative => x.lo() >= 0.0,
         Domain::NonZero => !x.contains(0.0),
     }
 }
@@ -124,7 +136,7 @@ fn parts(function: Function, x: Interval) -> impl Iterator<Item = Part> {
         let (lo, hi) = (x.lo().max(piece.start), x.hi().min(piece.end));
         (lo <= hi).then_some(Part { piece, lo, hi })
     };
-    function.pieces().into_iter().filter_map(part)
+    function.pieces_between(x.lo(), x.hi()).into_iter().filter_map(part)
 }
 
 /// A point strictly inside a piece.

@@ -25,8 +25,8 @@ pub use eval::{Cotangent, Evaluator, Gradients, Loss};
 pub use graph::{Network, Node, ParamId, Value, ValueId};
 pub use import::ImportOptions;
 pub use op::{
-    AveragePool, Bilinear, Conv, Curvature, Dense, Domain, Extremum, Function, IndexMap, Layout, Linear,
-    Monotonicity, Normalizer, Op, PadMode, Piece, Reduce, Scale, WeightOrder, Window,
+    AveragePool, Bilinear, Conv, ConvTranspose, Curvature, Dense, Domain, Extremum, Function, IndexMap,
+    Layout, Linear, Monotonicity, Normalizer, Op, PadMode, Piece, Reduce, Scale, WeightOrder, Window,
 };
 pub use param::Param;
 pub use shape::{MAX_ELEMENTS, Shape};

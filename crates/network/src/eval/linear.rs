@@ -25,6 +25,12 @@ pub(super) enum Map<T> {
         shape: ConvShape,
         relu: bool,
     },
+    /// The adjoint of the convolution of this shape.
+    ConvTranspose {
+        weight: ParamId,
+        bias: Option<ParamId>,
+        shape: ConvShape,
+    },
     Pool(Pool<T>),
     Reduce(Sums<T>),
     Scale {
@@ -56,6 +62,17 @@ impl<T: Real> Map<T> {
                 };
                 Map::Conv { weight: conv.weight, bias: conv.bias, shape, relu: false }
             }
+            Linear::ConvTranspose(conv) => {
+                let weight = params[conv.weight.index()].shape();
+                let written = [&[input[0], weight[1] * conv.groups], &conv.output[..]].concat();
+                let shape = ConvShape {
+                    groups: conv.groups,
+                    channels_in: written[1],
+                    channels_out: input[1],
+                    window: window_over(&conv.window, &conv.output),
+                };
+                Map::ConvTranspose { weight: conv.weight, bias: conv.bias, shape }
+            }
             Linear::AveragePool(pool) => Map::Pool(Pool::new(pool, input)),
             Linear::Reduce(reduce) => Map::Reduce(Sums::new(reduce, input)),
             Linear::Scale(scale) => {
@@ -72,6 +89,7 @@ impl<T: Real> Map<T> {
         match self {
             Map::Dense { inputs, .. } => 2 * inputs * output,
             Map::Conv { shape, .. } => 2 * shape.taps() * output,
+            Map::ConvTranspose { shape, .. } => 2 * shape.taps() * shape.output_len(),
             Map::Pool(pool) => 2 * pool.taps() * output / pool.windows().max(1),
             Map::Reduce(sums) => sums.inputs(),
             Map::Scale { .. } | Map::Gather { .. } => 2 * output,
@@ -108,6 +126,17 @@ impl<T: Real> Map<T> {
                 let bias = bias.filter(|_| affine).map(|bias| parameters.get(bias));
                 let convolve = if affine && *relu { T::convolve_relu } else { T::convolve };
                 convolve(shape, x, parameters.get(*weight), bias, y, fit(columns, shape.scratch_len()));
+            }
+            Map::ConvTranspose { weight, bias, shape } => {
+                T::convolve_adjoint(shape, x, parameters.get(*weight), y, fit(columns, shape.scratch_len()));
+                if let Some(bias) = bias.filter(|_| affine) {
+                    let bias = parameters.get(bias);
+                    let plane = (shape.input_len() / shape.channels_in.max(1)).max(1);
+                    for (index, plane) in y.chunks_exact_mut(plane).enumerate() {
+                        let bias = bias[index % bias.len()];
+                        plane.iter_mut().for_each(|y| *y += bias);
+                    }
+                }
             }
             Map::Pool(pool) => pool.apply(x, y, columns),
             Map::Reduce(sums) => sums.apply(x, y),
@@ -169,6 +198,10 @@ impl<T: Real> Map<T> {
                     fit(columns, shape.scratch_len()),
                 );
             }
+            Map::ConvTranspose { weight, shape, .. } => {
+                let scratch = fit(columns, shape.scratch_len());
+                T::convolve(shape, dy, parameters.get(*weight), None, dx, scratch);
+            }
             Map::Pool(pool) => pool.adjoint(dy, dx),
             Map::Reduce(sums) => sums.adjoint(dy, dx),
             Map::Scale { scale, size, .. } => match scale {
@@ -194,7 +227,7 @@ impl<T: Real> Map<T> {
 
     /// Whether the map has constants.
     pub(super) fn has_params(&self) -> bool {
-        matches!(self, Map::Dense { .. } | Map::Conv { .. } | Map::Scale { .. })
+        matches!(self, Map::Dense { .. } | Map::Conv { .. } | Map::ConvTranspose { .. } | Map::Scale { .. })
     }
 
     /// Adds ⟨dy, ∂(A x + b)⟩ to the gradients of the constants, summed over the rows.
@@ -226,6 +259,18 @@ impl<T: Real> Map<T> {
                 let (weight, bias) = gradients.pair_mut(*weight, *bias);
                 T::convolve_gradient(shape, x, dy, weight, bias, scratch);
             }
+            Map::ConvTranspose { weight, bias, shape } => {
+                // ⟨dy, wᵀ ∗ x⟩ = ⟨w ∗ dy, x⟩: the convolution's gradient with the two changed over.
+                let scratch = fit(columns, shape.scratch_len());
+                T::convolve_gradient(shape, dy, x, gradients.of_mut(*weight), None, scratch);
+                if let Some(bias) = bias {
+                    let bias = gradients.of_mut(*bias);
+                    let (channels, plane) = (bias.len(), shape.input_len() / shape.channels_in.max(1));
+                    for (index, plane) in dy.chunks_exact(plane.max(1)).enumerate() {
+                        bias[index % channels] += T::total(plane);
+                    }
+                }
+            }
             Map::Scale { scale, shift, size, .. } => {
                 if let Some((scale, pattern)) = scale {
                     pattern.scale_gradient(x, dy, gradients.of_mut(*scale), *size);
@@ -249,13 +294,18 @@ fn matrix<T>(weight: &[T], order: WeightOrder, inputs: usize, outputs: usize) ->
 
 /// The window over planes: one spatial axis becomes the width of planes of height 1.
 pub(super) fn window_shape(window: &Window, input: &Shape) -> WindowShape {
+    window_over(window, &input[2..])
+}
+
+/// The window over planes of these sizes.
+fn window_over(window: &Window, spatial: &[usize]) -> WindowShape {
     let pair = |sizes: &[usize], missing: usize| match sizes {
         [height, width] => [*height, *width],
         [width] => [missing, *width],
         _ => unreachable!("a window has 1 or 2 spatial axes"),
     };
     WindowShape {
-        input: pair(&input[2..], 1),
+        input: pair(spatial, 1),
         kernel: pair(&window.kernel, 1),
         strides: pair(&window.strides, 1),
         dilations: pair(&window.dilations, 1),

@@ -3,6 +3,8 @@
 use netinverse_linalg::Real;
 
 use super::linear::{Map, window_shape};
+use super::normalizers::Groups;
+use super::products::Matrices;
 use super::step::{Kernel, Step};
 use super::storage::{Lifetime, Storage};
 use crate::{Bilinear, Extremum, Function, Layout, Linear, Network, Normalizer, Op, ValueId};
@@ -107,7 +109,7 @@ impl<T: Real> Plan<T> {
             let output = plan.new_cell(network, node.output);
             let work = kernel.work(plan.sizes[output]);
             plan.work += work;
-            if matches!(kernel, Kernel::Linear(Map::Conv { .. })) {
+            if matches!(kernel, Kernel::Linear(Map::Conv { .. } | Map::ConvTranspose { .. })) {
                 plan.convolutions += work;
             }
             let accumulate = vec![false; inputs.len()];
@@ -151,8 +153,22 @@ impl<T: Real> Plan<T> {
                 Kernel::MaxPool { window: window_shape(window, shape), index }
             }
             Op::Bilinear(Bilinear::Multiply) => Kernel::Multiply,
+            Op::Bilinear(Bilinear::MatMul) => {
+                let (&[m, k], &n) = (
+                    shape.last_chunk().expect("checked: a matrix"),
+                    network.value(inputs[1]).shape.last().expect("checked: a matrix"),
+                );
+                Kernel::MatMul(Matrices { m, k, n })
+            }
             Op::Normalizer(Normalizer::Softmax { axis }) => {
                 Kernel::Softmax { length: shape[*axis], inner: shape[*axis + 1..].iter().product() }
+            }
+            Op::Normalizer(Normalizer::LogSoftmax { axis }) => {
+                let inner = shape[*axis + 1..].iter().product();
+                Kernel::LogSoftmax(Groups { length: shape[*axis], inner })
+            }
+            Op::Normalizer(Normalizer::Standardize { axis, epsilon }) => {
+                Kernel::Standardize { length: shape[*axis..].iter().product(), epsilon: *epsilon }
             }
             Op::Layout(Layout::Concat { axis }) => Kernel::Concat(
                 inputs.iter().map(|&id| network.value(id).shape[*axis..].iter().product()).collect(),

@@ -4,7 +4,9 @@ use netinverse_linalg::{Real, WindowShape};
 
 use super::Gradients;
 use super::linear::Map;
+use super::normalizers::{self, Groups};
 use super::parameters::Parameters;
+use super::products::Matrices;
 use super::storage::{Cells, Scratch, fit};
 use crate::Function;
 
@@ -30,10 +32,17 @@ pub(super) enum Kernel<T> {
         index: usize,
     },
     Multiply,
+    MatMul(Matrices),
     /// Along the middle axis of `[…, length, inner]`.
     Softmax {
         length: usize,
         inner: usize,
+    },
+    LogSoftmax(Groups),
+    /// Of each run of `length` elements.
+    Standardize {
+        length: usize,
+        epsilon: f64,
     },
     /// Runs of these lengths, one of each input in turn.
     Concat(Vec<usize>),
@@ -58,8 +67,12 @@ impl<T: Real> Kernel<T> {
     fn accumulates(&self) -> bool {
         match self {
             Kernel::Linear(map) => map.accumulates(),
-            Kernel::Combine(_) | Kernel::Multiply | Kernel::Concat(_) => true,
-            Kernel::Function(_) | Kernel::MaxPool { .. } | Kernel::Softmax { .. } => false,
+            Kernel::Combine(_) | Kernel::Multiply | Kernel::MatMul(_) | Kernel::Concat(_) => true,
+            Kernel::Function(_)
+            | Kernel::MaxPool { .. }
+            | Kernel::Softmax { .. }
+            | Kernel::LogSoftmax(_)
+            | Kernel::Standardize { .. } => false,
         }
     }
 
@@ -69,7 +82,11 @@ impl<T: Real> Kernel<T> {
             Kernel::Linear(map) => map.work(output),
             Kernel::Combine(coefficients) => coefficients.len() * output,
             Kernel::Function(function) if function.is_piecewise_linear() => output,
-            Kernel::Function(_) | Kernel::Softmax { .. } => 10 * output,
+            Kernel::Function(_)
+            | Kernel::Softmax { .. }
+            | Kernel::LogSoftmax(_)
+            | Kernel::Standardize { .. } => 10 * output,
+            Kernel::MatMul(sizes) => 2 * sizes.k * output,
             Kernel::MaxPool { window, .. } => window.kernel_area() * output,
             Kernel::Multiply | Kernel::Concat(_) => output,
         }
@@ -95,7 +112,10 @@ impl<T: Real> Step<T> {
             Kernel::MaxPool { window, .. } if !derivatives => T::max_pool_values(window, x, y),
             Kernel::MaxPool { window, index } => T::max_pool(window, x, y, maxima(scratch, *index, y.len())),
             Kernel::Multiply => T::multiply(x, cells.read(self.inputs[1]), y),
+            Kernel::MatMul(sizes) => sizes.apply(x, cells.read(self.inputs[1]), y, false),
             Kernel::Softmax { length, inner } => T::softmax(x, y, *length, *inner),
+            Kernel::LogSoftmax(groups) => groups.log_softmax(x, y),
+            Kernel::Standardize { length, epsilon } => normalizers::standardize(*length, *epsilon, x, y),
             Kernel::Concat(runs) => self.concat(runs, cells, y),
         }
         cells.put(self.output, taken);
@@ -154,6 +174,22 @@ impl<T: Real> Step<T> {
                 for (dx, dy) in dx.chunks_exact(block).zip(dy.chunks_exact_mut(block)) {
                     // The Jacobian is symmetric.
                     T::softmax_vjp(y, dx, dy, *length, *inner);
+                }
+            }
+            Kernel::MatMul(sizes) => {
+                let (a, b) = (values.read(self.inputs[0]), values.read(self.inputs[1]));
+                sizes.apply(dx, b, dy, false);
+                sizes.apply(a, tangents.read(self.inputs[1]), dy, true);
+            }
+            Kernel::LogSoftmax(groups) => {
+                for (dx, dy) in dx.chunks_exact(block).zip(dy.chunks_exact_mut(block)) {
+                    groups.log_softmax_jvp(y, dx, dy);
+                }
+            }
+            Kernel::Standardize { length, epsilon } => {
+                let x = values.read(self.inputs[0]);
+                for (dx, dy) in dx.chunks_exact(block).zip(dy.chunks_exact_mut(block)) {
+                    normalizers::standardize_vjp(*length, *epsilon, x, dx, dy);
                 }
             }
             Kernel::Concat(runs) => self.concat(runs, tangents, dy),
@@ -248,6 +284,25 @@ impl<T: Real> Step<T> {
             Kernel::Softmax { length, inner } => {
                 for (dy, dx) in dy.chunks_exact(block).zip(dx.chunks_exact_mut(block)) {
                     T::softmax_vjp(y, dy, dx, *length, *inner);
+                }
+            }
+            Kernel::MatMul(sizes) => {
+                let other = values.read(self.inputs[1 - k]);
+                if k == 0 {
+                    sizes.pull_left(dy, other, dx, accumulate);
+                } else {
+                    sizes.pull_right(dy, other, dx, accumulate);
+                }
+            }
+            Kernel::LogSoftmax(groups) => {
+                for (dy, dx) in dy.chunks_exact(block).zip(dx.chunks_exact_mut(block)) {
+                    groups.log_softmax_vjp(y, dy, dx);
+                }
+            }
+            Kernel::Standardize { length, epsilon } => {
+                let x = values.read(self.inputs[0]);
+                for (dy, dx) in dy.chunks_exact(block).zip(dx.chunks_exact_mut(block)) {
+                    normalizers::standardize_vjp(*length, *epsilon, x, dy, dx);
                 }
             }
             Kernel::Concat(runs) => {

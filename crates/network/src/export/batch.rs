@@ -1,4 +1,4 @@
-use crate::{Layout, Linear, Network, Node, Normalizer, Op};
+use crate::{Bilinear, Layout, Linear, Network, Node, Normalizer, Op};
 
 /// Whether axis 0 of every value is a batch axis: size 1 in all inputs, and neither mixed nor moved by any operator,
 /// so that several samples stacked along it are computed apart.
@@ -20,10 +20,19 @@ fn keeps_leading_axis(network: &Network, node: &Node) -> bool {
         Op::Linear(linear) => match linear {
             Linear::Dense(_) => input(0).rank() >= 2,
             Linear::Reduce(reduce) => !reduce.axes.contains(&0),
-            Linear::Conv(_) | Linear::AveragePool(_) | Linear::Scale(_) | Linear::Combine { .. } => true,
+            Linear::Conv(_)
+            | Linear::ConvTranspose(_)
+            | Linear::AveragePool(_)
+            | Linear::Scale(_)
+            | Linear::Combine { .. } => true,
         },
-        Op::Normalizer(Normalizer::Softmax { axis }) => *axis != 0,
-        Op::Function(_) | Op::Extremum(_) | Op::Bilinear(_) => true,
+        Op::Normalizer(
+            Normalizer::Softmax { axis }
+            | Normalizer::LogSoftmax { axis }
+            | Normalizer::Standardize { axis, .. },
+        ) => *axis != 0,
+        Op::Bilinear(Bilinear::MatMul) => input(0).rank() >= 3,
+        Op::Function(_) | Op::Extremum(_) | Op::Bilinear(Bilinear::Multiply) => true,
         Op::Layout(layout) => match layout {
             // A size of 0 elsewhere would have to be written literally, and then the batch cannot be copied.
             Layout::Reshape { shape } => shape.first() == Some(&1) && !shape.contains(&0),

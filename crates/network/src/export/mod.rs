@@ -5,7 +5,7 @@
 //! two of one name.
 //!
 //! - `writer`: names, constants and nodes of the model that grows.
-//! - `linear`, `window`, `function`, `layout`: the operators.
+//! - `linear`, `window`, `function`, `normalizer`, `layout`: the operators.
 //! - `batch`: whether the leading axis can be written as a symbolic `batch`.
 //! - `precision`: whether the model computes in float32 or float64.
 
@@ -13,6 +13,7 @@ mod batch;
 mod function;
 mod layout;
 mod linear;
+mod normalizer;
 mod precision;
 #[cfg(test)]
 mod tests;
@@ -24,7 +25,7 @@ use std::path::Path;
 use netinverse_base::Result;
 use netinverse_onnx::{Dimension, Graph, Model, OperatorSet, ValueInfo};
 
-use crate::{Bilinear, Extremum, Layout, Linear, Network, Node, Normalizer, Op, ValueId};
+use crate::{Bilinear, Extremum, Layout, Linear, Network, Node, Op, ValueId};
 use precision::Precision;
 use writer::{Stage, Writer};
 
@@ -94,13 +95,11 @@ impl Writer<'_> {
             Op::Linear(linear) => self.linear(node, linear),
             Op::Function(function) => self.function(node, *function),
             Op::Extremum(Extremum::MaxPool(window)) => self.max_pool(node, window),
-            Op::Bilinear(Bilinear::Multiply) => {
+            Op::Bilinear(bilinear @ (Bilinear::Multiply | Bilinear::MatMul)) => {
                 let [left, right] = [0, 1].map(|position| self.value_name(node.inputs[position]));
-                self.finish_node(node, Stage::new("Mul").operand(right), &left);
+                self.finish_node(node, Stage::new(bilinear.name()).operand(right), &left);
             }
-            Op::Normalizer(Normalizer::Softmax { axis }) => {
-                self.chain(node, vec![Stage::new("Softmax").int("axis", *axis as i64)]);
-            }
+            Op::Normalizer(normalizer) => self.normalizer(node, normalizer),
             Op::Layout(Layout::Concat { axis }) => {
                 let mut values = node.inputs.iter().map(|&id| self.value_name(id));
                 let first = values.next().expect("a concatenation reads at least one value");
@@ -115,6 +114,7 @@ impl Writer<'_> {
         match linear {
             Linear::Dense(dense) => self.dense(node, dense),
             Linear::Conv(conv) => self.conv(node, conv),
+            Linear::ConvTranspose(conv) => self.conv_transpose(node, conv),
             Linear::AveragePool(pool) => self.average_pool(node, pool),
             Linear::Reduce(reduce) => self.reduce(node, reduce),
             Linear::Scale(scale) => self.scale(node, scale),

@@ -6,7 +6,7 @@
 //! reads alike.
 
 use super::writer::{Form, Stage, Writer};
-use crate::{AveragePool, Conv, Node, PadMode, Window};
+use crate::{AveragePool, Conv, ConvTranspose, Node, PadMode, Window};
 
 /// The padding that gives at least the wanted number of positions.
 struct Fit {
@@ -64,6 +64,31 @@ impl Writer<'_> {
         let mut stages = vec![stage];
         stages.extend(self.crop(node, &conv.window, &fit, channels));
         self.chain(node, stages);
+    }
+
+    /// Padding of a transposed convolution crops; what it must write beyond is `output_padding`.
+    pub(super) fn conv_transpose(&mut self, node: &Node, conv: &ConvTranspose) {
+        let window = &conv.window;
+        let (mut pads_end, mut extra) = (Vec::new(), Vec::new());
+        for (axis, &size) in conv.output.iter().enumerate() {
+            let span = (window.kernel[axis] - 1) * window.dilations[axis] + 1;
+            let reached = (window.output[axis] - 1) * window.strides[axis] + span;
+            pads_end.push(reached.saturating_sub(window.pads_begin[axis] + size));
+            extra.push((window.pads_begin[axis] + size).saturating_sub(reached));
+        }
+        let weight = self.param(node, conv.weight, Form::AsStored, "weight");
+        let mut stage = sliding("ConvTranspose", window)
+            .ints("pads", window.pads_begin.iter().copied().chain(pads_end))
+            .operand(weight)
+            .ints("dilations", window.dilations.iter().copied())
+            .int("group", conv.groups as i64);
+        if extra.iter().any(|&extra| extra > 0) {
+            stage = stage.ints("output_padding", extra);
+        }
+        if let Some(bias) = conv.bias {
+            stage = stage.operand(self.param(node, bias, Form::Vector, "bias"));
+        }
+        self.chain(node, vec![stage]);
     }
 
     pub(super) fn max_pool(&mut self, node: &Node, window: &Window) {

@@ -5,7 +5,9 @@
 //! and dot product", 2005), so that an exact fold keeps radius 0 and an inexact one gets a radius that holds
 //! the true number.
 
-use crate::Function;
+use netinverse_linalg::Interval;
+
+use crate::{Function, enclose};
 
 /// A real number within `radius` of `value`. Both are finite and `radius ≥ 0`, or the operation that made
 /// it overflowed ([`Enclosure::is_finite`] is then false).
@@ -173,9 +175,12 @@ impl Enclosure {
             }
             Function::LeakyRelu { alpha } => self.two_sided(|x| x.mul(Self::exact(alpha))),
             Function::Elu { alpha } => self.two_sided(|x| Self::exact(alpha).mul(x.increasing(f64::exp_m1))),
-            Function::Log if self.low() <= 0.0 => Enclosure { value: f64::NAN, radius: f64::INFINITY },
-            // The others are increasing everywhere.
-            _ => self.increasing(|x| function.value(x)),
+            Function::Sqrt => self.sqrt(),
+            Function::Power { exponent } => self.pow(Self::exact(exponent)),
+            _ => match enclose::function(function, Interval::new(self.low(), self.high())) {
+                Some(values) => Self::between(values.lo(), values.hi()),
+                None => Enclosure { value: f64::NAN, radius: f64::INFINITY },
+            },
         }
     }
 

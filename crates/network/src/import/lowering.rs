@@ -411,6 +411,11 @@ impl Lowering {
                 };
                 let (x, y) = (self.expand(a, &shape)?, self.expand(b, &shape)?);
                 let ids = [self.value(&x)?, self.value(&y)?];
+                if operation == Arithmetic::Mul
+                    && let Some((x, function)) = self.product_of_one(ids)
+                {
+                    return Ok(Operand::Value(self.emit(Op::Function(function), &[x])?));
+                }
                 let op = match operation {
                     Arithmetic::Add => Op::Linear(Linear::Combine { coefficients: vec![1.0, 1.0] }),
                     Arithmetic::Sub => Op::Linear(Linear::Combine { coefficients: vec![1.0, -1.0] }),
@@ -419,6 +424,38 @@ impl Lowering {
                 Ok(Operand::Value(self.emit(op, &ids)?))
             }
         }
+    }
+
+    /// The function of one value that a product of two is: the square, `x σ(βx)`, `x tanh(log(1 + eˣ))`.
+    fn product_of_one(&self, [a, b]: [ValueId; 2]) -> Option<(ValueId, Function)> {
+        if a == b {
+            return Some((a, Function::Power { exponent: 2.0 }));
+        }
+        let writer = |id: ValueId| self.builder.nodes().iter().rev().find(|node| node.output == id);
+        let gate = |x: ValueId, gate: ValueId| -> Option<Function> {
+            let node = writer(gate)?;
+            match node.op {
+                Op::Function(Function::Sigmoid) if node.inputs[0] == x => Some(Function::Silu { beta: 1.0 }),
+                Op::Function(Function::Sigmoid) => {
+                    let inner = writer(node.inputs[0])?;
+                    let Op::Linear(Linear::Scale(Scale { scale: Some(scale), shift: None })) = inner.op
+                    else {
+                        return None;
+                    };
+                    let factor = self.builder.param_of(scale);
+                    let beta = *factor.f64().first()?;
+                    let fits = factor.elements() == 1 && factor.radius().is_none() && beta > 0.0;
+                    (fits && inner.inputs[0] == x).then_some(Function::Silu { beta })
+                }
+                Op::Function(Function::Tanh) => {
+                    let inner = writer(node.inputs[0])?;
+                    (inner.op == Op::Function(Function::Softplus) && inner.inputs[0] == x)
+                        .then_some(Function::Mish)
+                }
+                _ => None,
+            }
+        };
+        gate(a, b).map(|function| (a, function)).or_else(|| gate(b, a).map(|function| (b, function)))
     }
 
     /// `−x`.

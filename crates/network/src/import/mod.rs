@@ -10,6 +10,7 @@
 //! not looked at. Operators are lowered in `ops`, one family a file; everything else is refused by operator,
 //! node and opset, with a hint (`refusal`).
 
+mod choice;
 mod constant;
 mod enclosure;
 mod fold;
@@ -27,7 +28,7 @@ use std::path::Path;
 use netinverse_base::{Place, Result, ResultExt};
 use netinverse_onnx::Model;
 
-pub use ops::{SUPPORTED_OPERATORS, SupportedOperator};
+pub use ops::{CLASSICAL_OPERATORS, SUPPORTED_OPERATORS, SupportedOperator};
 pub use support::{NodeSupport, support};
 
 use crate::Network;

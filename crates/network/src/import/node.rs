@@ -162,6 +162,15 @@ impl<'m> Call<'m> {
         }
     }
 
+    /// How many texts a list attribute holds.
+    pub(super) fn strings(&self, name: &'static str) -> Result<Option<usize>> {
+        match self.attribute(name) {
+            None => Ok(None),
+            Some(AttributeValue::Strings(values)) => Ok(Some(values.len())),
+            Some(_) => Err(Self::wrong(name, "a list of texts")),
+        }
+    }
+
     pub(super) fn string(&self, name: &'static str) -> Result<Option<&'m str>> {
         match self.attribute(name) {
             None => Ok(None),

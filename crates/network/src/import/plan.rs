@@ -7,6 +7,7 @@ use netinverse_base::{Error, Place, Result};
 use netinverse_onnx::{Model, Node, Tensor, ValueInfo};
 
 use super::ImportOptions;
+use super::choice::{self, Graph};
 
 /// The versions of the standard operator set whose meaning is known here.
 pub(super) const OLDEST_OPSET: i64 = 7;
@@ -30,6 +31,8 @@ pub(super) struct Plan<'m> {
     pub(super) read: HashSet<String>,
     /// Sizes of symbolic dimensions.
     pub(super) dimensions: &'m [(String, usize)],
+    /// What is said of the outputs.
+    pub(super) warnings: Vec<String>,
 }
 
 impl<'m> Plan<'m> {
@@ -41,7 +44,12 @@ impl<'m> Plan<'m> {
         let inputs: Vec<&ValueInfo> =
             graph.inputs.iter().filter(|input| !initializers.contains_key(input.name.as_str())).collect();
         let writers = writers(&graph.nodes)?;
-        let outputs = outputs(model, options, &inputs, &initializers, &writers)?;
+        let mut warnings = Vec::new();
+        let mut outputs = outputs(model, options, &inputs, &initializers, &writers)?;
+        if options.outputs.is_empty() {
+            let graph = Graph { nodes: &graph.nodes, writers: &writers, initializers: &initializers };
+            (outputs, warnings) = choice::resolve(&outputs, &graph);
+        }
 
         // Backwards from the outputs: what is needed, and how often each tensor is read.
         let mut needed = vec![false; graph.nodes.len()];
@@ -76,6 +84,7 @@ impl<'m> Plan<'m> {
             read_once: Arc::new(read_once),
             read,
             dimensions: &options.dimensions,
+            warnings,
         })
     }
 

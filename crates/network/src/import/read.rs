@@ -206,8 +206,8 @@ fn node<'m>(
 ) -> Result<()> {
     let node = &plan.model.graph.nodes[index];
     let place = || Place::node(node.label(), &node.op_type);
-    let operator = match ops::find(&node.op_type).filter(|_| node.domain.is_empty()) {
-        Some(operator) if plan.opset >= operator.since => operator,
+    let operator = match ops::find_of_domain(&node.domain, &node.op_type) {
+        Some(operator) if plan.opset >= operator.since || !node.domain.is_empty() => operator,
         _ => return Err(refusal::unknown(node, plan.opset).at(place())),
     };
     let mut inputs = Vec::with_capacity(node.inputs.len());
@@ -240,8 +240,15 @@ fn node<'m>(
         }
         tensors.insert(extra, None);
     }
-    for (name, operand) in node.outputs.iter().zip(outputs) {
+    for (index, (name, operand)) in node.outputs.iter().zip(outputs).enumerate() {
         if name.is_empty() {
+            continue;
+        }
+        if index == 0 && ops::writes_label(node) {
+            if plan.read.contains(name) {
+                return Err(refusal::extra_output(node, plan.opset, name).at(place()));
+            }
+            tensors.insert(name, None);
             continue;
         }
         if let Operand::Value(id) = &operand
@@ -279,6 +286,9 @@ fn warn(plan: &Plan, declared: &[InputSizes], inputs: &[InputSizes], lowering: &
                 info.name
             ));
         }
+    }
+    for warning in &plan.warnings {
+        lowering.builder.warn(warning.clone());
     }
     let graph = &plan.model.graph;
     for info in &graph.outputs {

@@ -57,68 +57,32 @@ const ADVICE: &[(&[&str], &str)] = &[
         &["ArgMax", "ArgMin", "TopK", "NonMaxSuppression", "Hardmax", "OneHot", "Unique", "NonZero"],
         "choosing is not invertible; take the scores that it reads as the output with `--output NAME`",
     ),
-    (
-        &["LogSoftmax"],
-        "take its input, the logits, as the output with `--output NAME`: the classes are the same",
-    ),
     (&["LSTM", "GRU", "RNN"], "recurrent layers are not supported; unroll them into Gemm, Sigmoid and Tanh"),
     (
-        &["Attention", "MultiHeadAttention", "RotaryEmbedding"],
-        "attention multiplies activations with each other, which is not supported",
+        &["Attention", "MultiHeadAttention", "RotaryEmbedding", "FlexAttention", "LinearAttention"],
+        "export attention as its MatMul and Softmax: `torch.onnx.export(…, opset_version=18)`",
+    ),
+    (&["ThresholdedRelu", "Shrink"], "a function with jumps is not supported; a LeakyRelu or Softplus is"),
+    (
+        &["Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh", "Asinh", "Acosh", "Atanh"],
+        "supported functions are listed in docs/operators.md; rewrite with Sin, Cos, Exp, Log, Tanh and arithmetic",
     ),
     (
-        &[
-            "Gelu",
-            "Erf",
-            "Mish",
-            "Selu",
-            "Celu",
-            "Softsign",
-            "ThresholdedRelu",
-            "Swish",
-            "Sin",
-            "Cos",
-            "Tan",
-            "Atan",
-        ],
-        "supported functions are Relu, LeakyRelu, PRelu, Elu, Softplus, Sigmoid, Tanh, Exp, Log, Abs, Clip, \
-         HardSigmoid and HardSwish; retrain or rewrite with one of these",
+        &["LRN", "LpNormalization", "MeanVarianceNormalization"],
+        "LayerNormalization, GroupNormalization, InstanceNormalization and RMSNormalization are supported, and \
+         arithmetic with ReduceMean, Pow and Sqrt",
     ),
     (
-        &[
-            "LayerNormalization",
-            "GroupNormalization",
-            "InstanceNormalization",
-            "RMSNormalization",
-            "LRN",
-            "LpNormalization",
-            "MeanVarianceNormalization",
-        ],
-        "normalisation by statistics of the input is not supported; BatchNormalization in inference mode is",
+        &["GridSample", "AffineGrid", "Col2Im", "DeformConv", "CenterCropPad"],
+        "Resize, Upsample, ConvTranspose, DepthToSpace, Slice and Pad are supported",
     ),
     (
-        &[
-            "ConvTranspose",
-            "Upsample",
-            "Resize",
-            "DepthToSpace",
-            "SpaceToDepth",
-            "GridSample",
-            "Col2Im",
-            "DeformConv",
-        ],
-        "layers that enlarge images are not supported; DepthToSpace is Reshape, Transpose, Reshape",
+        &["LpPool", "GlobalLpPool", "MaxRoiPool", "RoiAlign", "MaxUnpool"],
+        "MaxPool, AveragePool, GlobalMaxPool and GlobalAveragePool are supported",
     ),
-    (
-        &["GlobalMaxPool", "LpPool", "GlobalLpPool", "MaxRoiPool", "RoiAlign", "MaxUnpool"],
-        "MaxPool, AveragePool and GlobalAveragePool are supported; a GlobalMaxPool is a MaxPool over the whole image",
-    ),
-    (
-        &["ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceSumSquare"],
-        "ReduceSum and ReduceMean are supported, with Mul, Exp and Log around them",
-    ),
+    (&["ReduceLogSumExp"], "write it as the input minus its LogSoftmax, or as Log of ReduceSum of Exp"),
     (&["Einsum"], "write the product as MatMul and Transpose"),
-    (&["Sign", "Round", "IsNaN", "IsInf", "Mod", "BitShift"], "a function with jumps is not supported"),
+    (&["Sign", "Round", "Mod", "BitShift"], "a function with jumps is not supported"),
     (
         &[
             "ScatterND",
@@ -141,7 +105,7 @@ pub(super) fn unknown(node: &Node, opset: i64) -> Error {
         let error = Error::unsupported(format!("operator {op} of domain `{}` is not supported", node.domain));
         return match node.domain.as_str() {
             "ai.onnx.ml" => {
-                error.hint("classical models (trees, kernels) are not networks; export the neural part")
+                error.hint("scalers and linear models are supported; trees and kernels are not networks: export the neural part")
             }
             "com.microsoft" => {
                 error.hint("export without the optimisations of ONNX Runtime, which fuse operators")
@@ -180,6 +144,9 @@ pub(super) fn extra_output(node: &Node, opset: i64, output: &str) -> Error {
     let error =
         Error::unsupported(format!("output `{output}` of {} is not supported (opset {opset})", node.op_type));
     match node.op_type.as_str() {
+        "LinearClassifier" => error
+            .hint("the label is a choice among the scores; take these as the output with `--output NAME`"),
+        "LayerNormalization" => error.hint("the statistics are for training; export in inference mode"),
         "MaxPool" => error.hint("the indices of maxima are not supported; export without MaxUnpool"),
         "Dropout" => {
             error.hint("the mask is for training; export the model in inference mode: `model.eval()`")

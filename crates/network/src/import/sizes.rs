@@ -8,7 +8,7 @@ use netinverse_onnx::{Dimension, ElementType, ValueInfo};
 use super::constant::check_rank;
 use super::lowering::{Lowering, Mismatch};
 use super::plan::Plan;
-use crate::{Layout, Linear, NetworkBuilder, Op, Shape, ValueId};
+use crate::{Bilinear, Layout, Linear, NetworkBuilder, Op, Shape, ValueId};
 
 /// Where a size that is not declared stands in: primes, so that no weight fits by accident and each is
 /// told from the others.
@@ -210,10 +210,12 @@ fn before(
     match op {
         Op::Function(_)
         | Op::Normalizer(_)
-        | Op::Bilinear(_)
+        | Op::Bilinear(Bilinear::Multiply)
         | Op::Linear(Linear::Scale(_) | Linear::Combine { .. }) => Some((axis, wanted)),
         Op::Linear(Linear::Dense(_)) => (axis + 1 < to.rank()).then_some((axis, wanted)),
-        Op::Linear(Linear::Conv(_)) => (axis == 0).then_some((axis, wanted)),
+        // The columns are the other factor's.
+        Op::Bilinear(Bilinear::MatMul) => (axis + 1 < to.rank()).then_some((axis, wanted)),
+        Op::Linear(Linear::Conv(_) | Linear::ConvTranspose(_)) => (axis == 0).then_some((axis, wanted)),
         Op::Linear(Linear::AveragePool(_)) | Op::Extremum(_) => (axis < 2).then_some((axis, wanted)),
         Op::Linear(Linear::Reduce(reduce)) => {
             let own = if reduce.keep {

@@ -10,6 +10,8 @@ pub enum Linear {
     Dense(Dense),
     /// A convolution.
     Conv(Conv),
+    /// The adjoint of a convolution.
+    ConvTranspose(ConvTranspose),
     /// Means over windows.
     AveragePool(AveragePool),
     /// Sums or means over whole axes.
@@ -52,6 +54,24 @@ pub struct Conv {
     pub bias: Option<ParamId>,
     /// The sliding window; `kernel` equals the weight's.
     pub window: Window,
+    /// The number of groups that channels are split into.
+    pub groups: usize,
+}
+
+/// The adjoint of a convolution, plus a bias: on `[1, C, …spatial]`, giving `[1, M, …output]`.
+///
+/// Each element of the input adds its multiple of the kernel to the output, as the convolution would have read it:
+/// the input's positions are those of `window`, which slides over the output.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConvTranspose {
+    /// `[C, M / groups, …kernel]`: the weights of the convolution from M channels to C.
+    pub weight: ParamId,
+    /// M elements.
+    pub bias: Option<ParamId>,
+    /// The window of the convolution: `kernel` equals the weight's, `output` the spatial sizes that are read.
+    pub window: Window,
+    /// The spatial sizes that are written.
+    pub output: Vec<usize>,
     /// The number of groups that channels are split into.
     pub groups: usize,
 }
@@ -124,6 +144,7 @@ impl Linear {
         match self {
             Linear::Dense(_) => "Gemm",
             Linear::Conv(_) => "Conv",
+            Linear::ConvTranspose(_) => "ConvTranspose",
             Linear::AveragePool(_) => "AveragePool",
             Linear::Reduce(Reduce { mean: true, .. }) => "ReduceMean",
             Linear::Reduce(_) => "ReduceSum",
@@ -188,6 +209,39 @@ impl Linear {
                 sizes.extend(&conv.window.output);
                 Shape::new(sizes)
             }
+            Linear::ConvTranspose(conv) => {
+                let weight = param(conv.weight).shape();
+                let spatial = input.get(2..).unwrap_or_default();
+                if weight.rank() != input.rank()
+                    || weight[2..] != conv.window.kernel[..]
+                    || conv.window.output[..] != *spatial
+                {
+                    return misfit(
+                        conv.weight,
+                        format!(
+                            "a kernel of {:?} over positions {:?} is expected, the value read has shape {input}",
+                            conv.window.kernel, conv.window.output
+                        ),
+                    );
+                }
+                let (channels, groups) = (input[1], conv.groups);
+                if groups == 0 || channels % groups != 0 || weight[0] != channels {
+                    return misfit(
+                        conv.weight,
+                        format!("the value read has {channels} channels in {groups} groups"),
+                    );
+                }
+                let written = weight[1].checked_mul(groups);
+                let written = written.ok_or_else(|| Error::input("the channels overflow"))?;
+                if let Some(bias) = conv.bias
+                    && param(bias).elements() != written
+                {
+                    return misfit(bias, format!("{written} elements are expected"));
+                }
+                let output = Shape::new([&[input[0], written], &conv.output[..]].concat())?;
+                conv.window.check(&output)?;
+                Ok(output)
+            }
             Linear::AveragePool(pool) => pool.window.output_shape(input),
             Linear::Reduce(reduce) => {
                 let mut sizes = Vec::with_capacity(input.rank());
@@ -222,6 +276,10 @@ impl Linear {
                 dense.bias.iter_mut().for_each(visit);
             }
             Linear::Conv(conv) => {
+                visit(&mut conv.weight);
+                conv.bias.iter_mut().for_each(visit);
+            }
+            Linear::ConvTranspose(conv) => {
                 visit(&mut conv.weight);
                 conv.bias.iter_mut().for_each(visit);
             }

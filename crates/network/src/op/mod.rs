@@ -9,7 +9,7 @@
 //! | [`Function`] | one scalar function on every element: a row of the table in `function` |
 //! | [`Extremum`] | each output element is the maximum of some input elements |
 //! | [`Bilinear`] | linear in each of two inputs |
-//! | [`Normalizer`] | couples the elements of one axis: softmax |
+//! | [`Normalizer`] | couples the elements of one axis or the last ones: softmax, layer normalisation |
 //! | [`Layout`] | each output element is one input element, or a constant |
 
 mod bilinear;
@@ -24,7 +24,7 @@ pub use bilinear::Bilinear;
 pub use extremum::Extremum;
 pub use function::{Curvature, Domain, Function, Monotonicity, Piece};
 pub use layout::{IndexMap, Layout, PadMode};
-pub use linear::{AveragePool, Conv, Dense, Linear, Reduce, Scale, WeightOrder};
+pub use linear::{AveragePool, Conv, ConvTranspose, Dense, Linear, Reduce, Scale, WeightOrder};
 pub use normalizer::Normalizer;
 pub use window::Window;
 
@@ -56,8 +56,8 @@ impl Op {
             Op::Linear(linear) => linear.name(),
             Op::Function(function) => function.name(),
             Op::Extremum(Extremum::MaxPool(_)) => "MaxPool",
-            Op::Bilinear(Bilinear::Multiply) => "Mul",
-            Op::Normalizer(Normalizer::Softmax { .. }) => "Softmax",
+            Op::Bilinear(bilinear) => bilinear.name(),
+            Op::Normalizer(normalizer) => normalizer.name(),
             Op::Layout(layout) => layout.name(),
         }
     }
@@ -75,24 +75,12 @@ impl Op {
                 }
                 same_shapes(inputs)
             }
-            Op::Bilinear(Bilinear::Multiply) => {
-                if inputs.len() != 2 {
-                    return Err(Error::input("a product reads two values"));
-                }
-                same_shapes(inputs)
-            }
+            Op::Bilinear(bilinear) => bilinear.output_shape(inputs),
             Op::Layout(Layout::Concat { axis }) => layout::concat_shape(inputs, *axis),
             Op::Linear(linear) => linear.output_shape(one(linear.name())?, params),
             Op::Function(function) => Ok(one(function.name())?.clone()),
             Op::Extremum(Extremum::MaxPool(window)) => window.output_shape(one("MaxPool")?),
-            Op::Normalizer(Normalizer::Softmax { axis }) => {
-                let shape = one("Softmax")?;
-                if *axis < shape.rank() {
-                    Ok(shape.clone())
-                } else {
-                    Err(Error::input(format!("axis {axis} does not exist in shape {shape}")))
-                }
-            }
+            Op::Normalizer(normalizer) => normalizer.output_shape(one(normalizer.name())?),
             Op::Layout(layout) => layout.output_shape(one(layout.name())?),
         }
     }

@@ -37,6 +37,13 @@ macro_rules! plain {
 
 plain! {
     abs => Abs,
+    cos => Cos,
+    erf => Erf,
+    hard_swish => HardSwish,
+    mish => Mish,
+    sin => Sin,
+    softsign => Softsign,
+    sqrt => Sqrt,
     exp => Exp,
     log => Log,
     reciprocal => Reciprocal,
@@ -114,18 +121,7 @@ fn clipped_line(lowering: &mut Lowering, x: &Operand, alpha: f64, beta: f64) -> 
     lowering.function(&line, Function::Clip { low: 0.0, high: 1.0 })
 }
 
-/// `x · HardSigmoid(x)` with slope 1/6, which the standard means as the real number.
-pub(super) fn hard_swish(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>> {
-    call.at_most(1)?;
-    let x = call.input(0)?;
-    let name = lowering.output_name().to_string();
-    let sixth = fold::reciprocal(&Constant::scalar(6.0), &name)?;
-    let line = lowering.scale(x, Some(&sixth), Some(&Constant::scalar(0.5).named("0.5")))?;
-    let gate = lowering.function(&line, Function::Clip { low: 0.0, high: 1.0 })?;
-    Ok(vec![lowering.arithmetic(Arithmetic::Mul, x, &gate)?])
-}
-
-/// `max(x, 0) − s ∘ max(−x, 0)`; one slope for all is a LeakyRelu.
+/// `s ∘ x + (1 − s) ∘ max(x, 0)`, which has one kinked function; one slope for all is a LeakyRelu.
 pub(super) fn prelu(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>> {
     call.at_most(2)?;
     let x = call.input(0)?;
@@ -134,19 +130,62 @@ pub(super) fn prelu(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>
     };
     if let (1, Ok(alpha)) = (slope.len(), slope.one_number())
         && alpha.is_finite()
+        && slope.shape.rank() <= lowering.shape(x).rank()
     {
         return Ok(vec![lowering.function(x, Function::LeakyRelu { alpha })?]);
     }
-    let above = lowering.function(x, Function::Relu)?;
-    let mirrored = lowering.negate(x)?;
-    let below = lowering.function(&mirrored, Function::Relu)?;
-    let scaled = lowering.arithmetic(Arithmetic::Mul, &below, &Operand::Constant(slope.clone()))?;
-    if lowering.shape(&scaled) != lowering.shape(x) {
+    let slope = Operand::Constant(slope.clone());
+    let one = Operand::Constant(Constant::scalar(1.0).named("1"));
+    let rest = lowering.arithmetic(Arithmetic::Sub, &one, &slope)?;
+    let positive = lowering.function(x, Function::Relu)?;
+    let line = lowering.arithmetic(Arithmetic::Mul, x, &slope)?;
+    if lowering.shape(&line) != lowering.shape(x) {
         return Err(Error::input(format!(
             "slopes of shape {} do not broadcast to {}",
-            slope.shape,
+            lowering.shape(&slope),
             lowering.shape(x)
         )));
     }
-    Ok(vec![lowering.arithmetic(Arithmetic::Sub, &above, &scaled)?])
+    let kinked = lowering.arithmetic(Arithmetic::Mul, &positive, &rest)?;
+    Ok(vec![lowering.arithmetic(Arithmetic::Add, &line, &kinked)?])
+}
+
+pub(super) fn celu(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>> {
+    let alpha = call.finite("alpha", 1.0)?;
+    if alpha <= 0.0 {
+        return Err(Error::unsupported(format!("a Celu with alpha = {alpha}"))
+            .hint("alpha is positive in every framework that has the function"));
+    }
+    apply(lowering, call, Function::Celu { alpha })
+}
+
+/// γ times an Elu.
+pub(super) fn selu(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>> {
+    let alpha = call.finite("alpha", f64::from(1.673_263_2_f32))?;
+    let gamma = call.finite("gamma", f64::from(1.050_701_f32))?;
+    let elu = apply(lowering, call, Function::Elu { alpha })?;
+    let factor = Constant::scalar(gamma).named("gamma");
+    Ok(vec![lowering.scale(&elu[0], Some(&factor), None)?])
+}
+
+pub(super) fn gelu(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>> {
+    let function = match call.string("approximate")?.unwrap_or("none") {
+        "none" => Function::Gelu,
+        "tanh" => Function::GeluTanh,
+        other => return Err(Error::input(format!("an approximation `{other}`, neither none nor tanh"))),
+    };
+    apply(lowering, call, function)
+}
+
+/// `x σ(αx)`
+pub(super) fn swish(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>> {
+    let beta = call.finite("alpha", 1.0)?;
+    if beta > 0.0 {
+        return apply(lowering, call, Function::Silu { beta });
+    }
+    call.at_most(1)?;
+    let x = call.input(0)?;
+    let line = lowering.scale(x, Some(&Constant::scalar(beta).named("alpha")), None)?;
+    let gate = lowering.function(&line, Function::Sigmoid)?;
+    Ok(vec![lowering.arithmetic(Arithmetic::Mul, x, &gate)?])
 }

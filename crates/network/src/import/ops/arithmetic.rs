@@ -2,7 +2,7 @@
 
 use netinverse_base::{Error, Result};
 
-use crate::import::constant::Constant;
+use crate::import::constant::{Constant, Data};
 use crate::import::fold::{self, Arithmetic};
 use crate::import::lowering::{Lowering, Operand};
 use crate::import::node::Call;
@@ -152,7 +152,7 @@ fn extremum(lowering: &mut Lowering, call: &Call, max: bool) -> Result<Vec<Opera
     Ok(vec![result])
 }
 
-/// Powers: of constants any, of values the small integers that are products.
+/// Powers: of constants any, of values those with the same exponent for all.
 pub(super) fn pow(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>> {
     call.at_most(2)?;
     let (base, exponent) = (call.input(0)?, call.input(1)?);
@@ -167,27 +167,59 @@ pub(super) fn pow(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>> 
     }
     let numbers: Vec<f64> = match exponents.as_ints() {
         Ok(ints) => ints.iter().map(|&value| value as f64).collect(),
-        Err(_) => exponents.numbers()?.iter().map(|number| number.value).collect(),
+        Err(_) => {
+            let numbers = exponents.numbers()?;
+            if numbers.iter().any(|number| number.radius > 0.0) {
+                return Err(Error::unsupported("an exponent that is known only to within rounding"));
+            }
+            numbers.iter().map(|number| number.value).collect()
+        }
     };
     let x = lowering.expand(base, &shape)?;
-    let same = numbers.first().filter(|first| numbers.iter().all(|number| number == *first)).copied();
-    let square = |lowering: &mut Lowering| lowering.arithmetic(Arithmetic::Mul, &x, &x);
-    let result = match same {
-        Some(1.0) => x,
-        Some(2.0) => square(lowering)?,
-        Some(3.0) => {
-            let square = square(lowering)?;
-            lowering.arithmetic(Arithmetic::Mul, &square, &x)?
+    if let Some(&exponent) = numbers.first()
+        && numbers.iter().all(|&number| number == exponent)
+    {
+        return Ok(vec![power(lowering, &x, exponent)?]);
+    }
+    // A few exponents, each for some of the elements: powers of the whole, masked and added.
+    let mut distinct = numbers.clone();
+    distinct.sort_by(f64::total_cmp);
+    distinct.dedup();
+    if distinct.len() > MOST_EXPONENTS || distinct.iter().any(|&p| p < 0.0 || p.fract() != 0.0) {
+        return Err(Error::unsupported("a Pow with a different exponent for each element")
+            .hint("one exponent for all elements is supported, and up to 8 different whole numbers"));
+    }
+    let name = lowering.output_name().to_string();
+    let mut sum: Option<Operand> = None;
+    for exponent in distinct {
+        lowering.room(&exponents.shape)?;
+        let mask = numbers.iter().map(|&number| f32::from(u8::from(number == exponent))).collect();
+        let mask = Constant { name: name.clone(), shape: exponents.shape.clone(), data: Data::F32(mask) };
+        let part = power(lowering, &x, exponent)?;
+        let part = lowering.arithmetic(Arithmetic::Mul, &part, &Operand::Constant(mask))?;
+        sum = Some(match sum {
+            Some(sum) => lowering.arithmetic(Arithmetic::Add, &sum, &part)?,
+            None => part,
+        });
+    }
+    sum.map(|sum| vec![sum]).ok_or_else(|| Error::input("a Pow without exponents"))
+}
+
+/// The most different exponents of one Pow.
+const MOST_EXPONENTS: usize = 8;
+
+/// One power of every element of a value.
+fn power(lowering: &mut Lowering, x: &Operand, exponent: f64) -> Result<Operand> {
+    let function = match exponent {
+        1.0 => return Ok(x.clone()),
+        // x⁰ is 1, also at 0.
+        0.0 => {
+            let factor = Constant::scalar(0.0).named("0");
+            return lowering.scale(x, Some(&factor), Some(&Constant::scalar(1.0).named("1")));
         }
-        Some(4.0) => {
-            let square = square(lowering)?;
-            lowering.arithmetic(Arithmetic::Mul, &square, &square)?
-        }
-        Some(-1.0) => lowering.function(&x, Function::Reciprocal)?,
-        _ => {
-            return Err(Error::unsupported("a power of a value other than -1, 1, 2, 3 and 4")
-                .hint("where x > 0, x^p can be written as Exp(p * Log(x))"));
-        }
+        -1.0 => Function::Reciprocal,
+        0.5 => Function::Sqrt,
+        _ => Function::Power { exponent },
     };
-    Ok(vec![result])
+    lowering.function(x, function)
 }

@@ -201,6 +201,20 @@ pub(super) fn compare(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operan
     Ok(vec![Operand::Constant(result)])
 }
 
+/// IsNaN and IsInf of a value: false everywhere, since a network is a function of real numbers.
+pub(super) fn never(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>> {
+    call.at_most(1)?;
+    call.ignore("detect_negative");
+    call.ignore("detect_positive");
+    let shape = lowering.shape(call.input(0)?);
+    if let Operand::Constant(constant) = call.input(0)? {
+        constant.numbers()?;
+    }
+    lowering.room(&shape)?;
+    let values = vec![false; shape.elements()];
+    Ok(vec![Operand::Constant(Constant::bools(lowering.output_name(), shape, values))])
+}
+
 /// Where: of constants, or a constant mask on values, which is an affine map.
 pub(super) fn select(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>> {
     call.at_most(3)?;
@@ -251,19 +265,6 @@ pub(super) fn round(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>
         fold::map(constant, &name, |number| number.rounded(if up { f64::ceil } else { f64::floor }))
     })?;
     Ok(vec![Operand::Constant(result)])
-}
-
-pub(super) fn sqrt(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>> {
-    call.at_most(1)?;
-    match call.input(0)? {
-        Operand::Constant(constant) => {
-            let name = lowering.output_name().to_string();
-            let result = lowering.folded(&constant.shape, || fold::map(constant, &name, Enclosure::sqrt))?;
-            Ok(vec![Operand::Constant(result)])
-        }
-        Operand::Value(_) => Err(Error::unsupported("the square root of a value")
-            .hint("where x > 0, it can be written as Exp(0.5 * Log(x))")),
-    }
 }
 
 /// `start, start + delta, …` before `limit`.

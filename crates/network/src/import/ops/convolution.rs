@@ -7,7 +7,7 @@ use crate::import::node::Call;
 use crate::{AveragePool, Conv, Extremum, Linear, Op, Reduce, Shape, Window};
 
 /// A list attribute of one positive number a spatial axis, 1 where absent.
-fn positive(call: &Call, name: &'static str, rank: usize) -> Result<Vec<usize>> {
+pub(super) fn positive(call: &Call, name: &'static str, rank: usize) -> Result<Vec<usize>> {
     let Some(values) = call.ints(name)? else { return Ok(vec![1; rank]) };
     let sizes: Option<Vec<usize>> = values
         .iter()

@@ -1,4 +1,4 @@
-//! Matrix products with one constant factor.
+//! Matrix products: mostly with one constant factor, which is a layer's weights.
 
 use netinverse_base::{Error, Result};
 
@@ -7,12 +7,7 @@ use crate::import::constant::Constant;
 use crate::import::fold::{self, Arithmetic};
 use crate::import::lowering::{Lowering, Operand};
 use crate::import::node::Call;
-use crate::{Shape, WeightOrder};
-
-fn both_computed(call: &Call) -> Error {
-    Error::unsupported(format!("a {} of two values that both depend on the network's input", call.op()))
-        .hint("one factor must be a constant; attention and other products of activations are not supported")
-}
+use crate::{Bilinear, Op, Shape, WeightOrder};
 
 /// `α A' B' + β C`, one of A and B constant.
 pub(super) fn gemm(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>> {
@@ -60,7 +55,12 @@ pub(super) fn gemm(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>>
             let product = fold_product(lowering, &left, &right)?;
             scaled(lowering, &product, alpha)?
         }
-        (Operand::Value(_), Operand::Value(_)) => return Err(both_computed(call)),
+        (Operand::Value(_), Operand::Value(_)) => {
+            let left = if flip_a { lowering.transpose(a, vec![1, 0])? } else { a.clone() };
+            let right = if flip_b { lowering.transpose(b, vec![1, 0])? } else { b.clone() };
+            let product = computed(lowering, &left, &right, &Shape::default())?;
+            scaled(lowering, &product, alpha)?
+        }
     };
     let Some(addend) = addend else { return Ok(vec![product]) };
     let shape = lowering.shape(&product);
@@ -98,20 +98,33 @@ fn fold_product(lowering: &mut Lowering, a: &Operand, b: &Operand) -> Result<Ope
     Ok(Operand::Constant(fold::matrix_product(a, b, &name)?))
 }
 
+/// The product of two factors that are computed, or of many matrices; vectors are rows on the left and columns on
+/// the right, and stay so in the result.
+fn computed(lowering: &mut Lowering, a: &Operand, b: &Operand, batch: &Shape) -> Result<Operand> {
+    let (left, right) = (lowering.shape(a), lowering.shape(b));
+    let (left, right) = match (left.rank(), right.rank()) {
+        (1, 1) => (Shape::new([1, left[0]])?, Shape::new([right[0], 1])?),
+        (1, _) => (Shape::new([1, left[0]])?, right),
+        (_, 1) => (left, Shape::new([right[0], 1])?),
+        _ => (left, right),
+    };
+    let (a, b) = (lowering.reshape(a, left.clone())?, lowering.reshape(b, right.clone())?);
+    let sized = |shape: &Shape| Shape::new([batch, &shape[shape.rank() - 2..]].concat());
+    let (a, b) = (lowering.expand(&a, &sized(&left)?)?, lowering.expand(&b, &sized(&right)?)?);
+    let ids = [lowering.value(&a)?, lowering.value(&b)?];
+    if left[left.rank() - 1] != right[right.rank() - 2] {
+        lowering.misfit(ids[1], Some(right.rank() - 2), left[left.rank() - 1], false);
+    }
+    Ok(Operand::Value(lowering.emit(Op::Bilinear(Bilinear::MatMul), &ids)?))
+}
+
 /// The matrix that a constant factor is, its leading axes of size 1 dropped.
 fn as_matrix(constant: &Constant, vector_is: [usize; 2]) -> Result<Constant> {
     match constant.shape.rank() {
         0 => Err(Error::input("a scalar is no factor of a MatMul")),
         1 => Ok(constant.reshaped(Shape::new(vector_is)?)),
         rank => {
-            let (batch, matrix) = constant.shape.split_at(rank - 2);
-            if batch.iter().any(|&size| size != 1) {
-                return Err(Error::unsupported(format!(
-                    "a MatMul with a batch of constant matrices of shape {}",
-                    constant.shape
-                ))
-                .hint("one matrix for all is supported; split the product into one MatMul a matrix"));
-            }
+            let matrix = &constant.shape[rank - 2..];
             Ok(constant.reshaped(Shape::new(matrix)?))
         }
     }
@@ -136,6 +149,14 @@ pub(super) fn matmul(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand
     sizes.extend(rows.into_iter().chain(columns));
     let shape = Shape::new(sizes)?;
 
+    // One matrix for all joins its layer; a batch of constant ones is a factor like any other.
+    let many = |x: &Operand, shape: &Shape| {
+        matches!(x, Operand::Constant(_)) && lead(shape).is_ok_and(|batch| batch.elements() != 1)
+    };
+    if many(a, &left) || many(b, &right) {
+        let product = computed(lowering, a, b, &batch)?;
+        return Ok(vec![lowering.reshape(&product, shape)?]);
+    }
     let product = match (a, b) {
         (Operand::Value(x), Operand::Constant(constant)) => {
             let weight = as_matrix(constant, [constant.len(), 1])?;
@@ -153,7 +174,7 @@ pub(super) fn matmul(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand
             let right = as_matrix(right, [right.len(), 1])?;
             fold_product(lowering, &Operand::Constant(left), &Operand::Constant(right))?
         }
-        (Operand::Value(_), Operand::Value(_)) => return Err(both_computed(call)),
+        (Operand::Value(_), Operand::Value(_)) => computed(lowering, a, b, &batch)?,
     };
     Ok(vec![lowering.reshape(&product, shape)?])
 }

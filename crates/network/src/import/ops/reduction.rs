@@ -1,15 +1,14 @@
-//! Sums, means, products and extrema over axes.
+//! Sums, means and norms over axes.
 
-use netinverse_base::{Error, Result};
+use netinverse_base::Result;
 
 use super::axes;
-use crate::Reduce;
-use crate::import::fold::{self, Fold};
 use crate::import::lowering::{Lowering, Operand};
 use crate::import::node::Call;
+use crate::{Function, Reduce};
 
 /// The reduced axes, ascending; `None` for the identity (`noop_with_empty_axes`).
-fn reduced_axes(lowering: &mut Lowering, call: &Call) -> Result<Option<Vec<usize>>> {
+pub(super) fn reduced_axes(lowering: &mut Lowering, call: &Call) -> Result<Option<Vec<usize>>> {
     let x = call.input(0)?;
     let shape = lowering.shape(x);
     let since = if call.op() == "ReduceSum" { 13 } else { 18 };
@@ -28,7 +27,7 @@ fn reduced_axes(lowering: &mut Lowering, call: &Call) -> Result<Option<Vec<usize
     }
 }
 
-fn keeps(call: &Call) -> Result<bool> {
+pub(super) fn keeps(call: &Call) -> Result<bool> {
     Ok(call.int("keepdims")?.unwrap_or(1) != 0)
 }
 
@@ -50,24 +49,26 @@ pub(super) fn reduce(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand
     Ok(vec![lowering.reduce(x, Reduce { axes, keep, mean: call.op() == "ReduceMean" })?])
 }
 
-/// ReduceProd, ReduceMax and ReduceMin, of constants.
-pub(super) fn reduce_constant(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>> {
+/// ReduceL1, ReduceL2, ReduceSumSquare and ReduceLogSum: a sum between functions.
+pub(super) fn reduce_norm(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>> {
+    let x = call.input(0)?.clone();
     let keep = keeps(call)?;
-    let Some(axes) = reduced_axes(lowering, call)? else { return Ok(vec![call.input(0)?.clone()]) };
-    let fold = match call.op() {
-        "ReduceProd" => Fold::Product,
-        "ReduceMax" => Fold::Max,
-        _ => Fold::Min,
+    let axes = reduced_axes(lowering, call)?;
+    let (before, after) = match call.op() {
+        "ReduceL1" => (Some(Function::Abs), None),
+        "ReduceL2" => (Some(Function::Power { exponent: 2.0 }), Some(Function::Sqrt)),
+        "ReduceSumSquare" => (Some(Function::Power { exponent: 2.0 }), None),
+        _ => (None, Some(Function::Log)),
     };
-    match call.input(0)? {
-        Operand::Constant(constant) => {
-            let name = lowering.output_name().to_string();
-            let result =
-                lowering.folded(&constant.shape, || fold::fold_axes(constant, &axes, keep, fold, &name))?;
-            Ok(vec![Operand::Constant(result)])
-        }
-        Operand::Value(_) => Err(Error::unsupported(format!("{} of a value", call.op())).hint(
-            "over the windows of an image, a global maximum is a MaxPool; or choose an output before it",
-        )),
+    let mut x = match before {
+        Some(function) => lowering.function(&x, function)?,
+        None => x,
+    };
+    if let Some(axes) = axes.filter(|axes| !axes.is_empty()) {
+        x = lowering.reduce(&x, Reduce { axes, keep, mean: false })?;
     }
+    Ok(vec![match after {
+        Some(function) => lowering.function(&x, function)?,
+        None => x,
+    }])
 }

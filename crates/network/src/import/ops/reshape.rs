@@ -180,3 +180,45 @@ pub(super) fn dropout(_: &mut Lowering, call: &Call) -> Result<Vec<Operand>> {
     }
     Ok(vec![call.input(0)?.clone()])
 }
+
+/// Channels to blocks of an image, or back: `[N, C, H, W]` split, turned and joined.
+pub(super) fn depth_and_space(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>> {
+    call.at_most(1)?;
+    let x = call.input(0)?;
+    let shape = lowering.shape(x);
+    let block = call.int("blocksize")?.and_then(|block| usize::try_from(block).ok()).unwrap_or(0);
+    let to_space = call.op() == "DepthToSpace";
+    let columns_first = match call.string("mode")?.unwrap_or("DCR") {
+        "DCR" => true,
+        "CRD" => false,
+        other => return Err(Error::input(format!("the mode `{other}`, neither DCR nor CRD"))),
+    };
+    let &[n, c, h, w] = &shape[..] else {
+        return Err(Error::input(format!("an image is expected, the value has shape {shape}")));
+    };
+    let square = block.checked_mul(block).filter(|&square| square > 0);
+    let fits = square.is_some_and(
+        |square| {
+            if to_space { c % square == 0 } else { h % block == 0 && w % block == 0 }
+        },
+    );
+    let Some(square) = square.filter(|_| fits) else {
+        return Err(Error::input(format!("blocks of {block} do not fit a value of shape {shape}")));
+    };
+    let (split, order, joined) = if to_space {
+        let depth = c / square;
+        let joined = [n, depth, h * block, w * block];
+        if columns_first {
+            (vec![n, block, block, depth, h, w], vec![0, 3, 4, 1, 5, 2], joined)
+        } else {
+            (vec![n, depth, block, block, h, w], vec![0, 1, 4, 2, 5, 3], joined)
+        }
+    } else {
+        let (rows, columns) = (h / block, w / block);
+        let order = if columns_first { vec![0, 3, 5, 1, 2, 4] } else { vec![0, 1, 3, 5, 2, 4] };
+        (vec![n, c, rows, block, columns, block], order, [n, c * square, rows, columns])
+    };
+    let parts = lowering.reshape(x, Shape::new(split)?)?;
+    let turned = lowering.transpose(&parts, order)?;
+    Ok(vec![lowering.reshape(&turned, Shape::new(joined)?)?])
+}

@@ -1,5 +1,8 @@
 //! How functions bend: the domain cut into pieces of one curvature and one direction.
 
+use std::f64::consts::FRAC_PI_2;
+
+use super::table::outward;
 use super::{Function, Monotonicity};
 
 /// How a function bends on an interval.
@@ -34,8 +37,21 @@ pub struct Piece {
 
 impl Function {
     /// The function's pieces, in order: they cover its domain, and neighbours share ends.
+    ///
+    /// Sine and cosine have the pieces of 16 turns around 0, and one on each side of which nothing is known
+    /// ([`Function::pieces_between`] knows those anywhere).
     pub fn pieces(&self) -> Vec<Piece> {
         (self.row().pieces)(self.parameters())
+    }
+
+    /// The pieces that have a point in `[low, high]`, in order.
+    pub fn pieces_between(&self, low: f64, high: f64) -> Vec<Piece> {
+        let mut pieces = match self.row().phase {
+            Some(phase) => waves_between(phase, low, high),
+            None => self.pieces(),
+        };
+        pieces.retain(|piece| piece.start <= high && low <= piece.end);
+        pieces
     }
 }
 
@@ -92,4 +108,84 @@ pub(super) fn clipped(low: f64, high: f64) -> Vec<Piece> {
         pieces.extend(chain(high, &[], HIGHEST, &[line(0.0)]));
     }
     pieces
+}
+
+/// Zero, falling to the minimum, rising, the identity.
+pub(super) fn hard_swish_pieces() -> Vec<Piece> {
+    chain(LOWEST, &[-3.0, -1.5, 3.0], HIGHEST, &[line(0.0), CONVEX_DOWN, CONVEX_UP, line(1.0)])
+}
+
+/// A function x g(βx) with an increasing gate g: it falls from 0 to a minimum and rises, bending upwards between two
+/// inflection points. `turns` are these three points for β = 1, in order, each the double next to the real number.
+pub(super) fn gate_pieces(turns: [f64; 3], beta: f64) -> Vec<Piece> {
+    if !(beta > 0.0 && beta.is_finite()) {
+        return everywhere((Curvature::Unknown, Monotonicity::Neither));
+    }
+    let cuts: Vec<f64> =
+        turns.iter().flat_map(|turn| [outward(turn / beta, -1.0), outward(turn / beta, 1.0)]).collect();
+    let shapes = [
+        CONCAVE_DOWN,
+        (Curvature::Unknown, Monotonicity::Decreasing),
+        CONVEX_DOWN,
+        (Curvature::Convex, Monotonicity::Neither),
+        CONVEX_UP,
+        (Curvature::Unknown, Monotonicity::Increasing),
+        CONCAVE_UP,
+    ];
+    chain(LOWEST, &cuts, HIGHEST, &shapes)
+}
+
+/// xᵖ
+pub(super) fn power_pieces(p: f64) -> Vec<Piece> {
+    let right = match p {
+        _ if p < 0.0 => CONVEX_DOWN,
+        _ if p > 1.0 => CONVEX_UP,
+        _ => CONCAVE_UP,
+    };
+    if p.fract() != 0.0 {
+        return right_half(right);
+    }
+    match p {
+        0.0 | 1.0 => everywhere(line(p)),
+        // Mirrored in the axis where p is even, in the origin where it is odd.
+        _ if p % 2.0 == 0.0 => halves(if p > 0.0 { CONVEX_DOWN } else { CONVEX_UP }, right),
+        _ => halves(if p > 0.0 { CONCAVE_UP } else { CONCAVE_DOWN }, right),
+    }
+}
+
+/// The quarter turns on each side of 0 that [`Function::pieces`] lists of a wave.
+const QUARTERS: i64 = 32;
+
+/// The sine, `phase` quarter turns ahead, around 0.
+pub(super) fn waves(phase: i64) -> Vec<Piece> {
+    quarters(phase, -QUARTERS, QUARTERS)
+}
+
+/// The pieces of the quarter turns that meet `[low, high]`, unless these are many, or too far out to be told apart.
+fn waves_between(phase: i64, low: f64, high: f64) -> Vec<Piece> {
+    if low.abs().max(high.abs()) > 1e6 || high - low > 64.0 {
+        return everywhere((Curvature::Unknown, Monotonicity::Neither));
+    }
+    quarters(phase, (low / FRAC_PI_2).floor() as i64 - 1, (high / FRAC_PI_2).ceil() as i64 + 1)
+}
+
+/// The quarter turns from `first` to `last`, with tiny pieces around the multiples of π/2 between them.
+fn quarters(phase: i64, first: i64, last: i64) -> Vec<Piece> {
+    let unknown = (Curvature::Unknown, Monotonicity::Neither);
+    let (mut cuts, mut shapes) = (Vec::new(), vec![unknown]);
+    for k in first..=last {
+        // k π/2 is off by no more than |k| π/2 · 2⁻⁵².
+        let (middle, width) = (k as f64 * FRAC_PI_2, 1e-15 * (k.abs() + 1) as f64);
+        cuts.extend([middle - width, middle + width]);
+        // Around the boundary: an inflection point at even quarters, an extremum at odd ones.
+        let around = match (k + phase).rem_euclid(4) {
+            0 => (Curvature::Unknown, Monotonicity::Increasing),
+            1 => (Curvature::Concave, Monotonicity::Neither),
+            2 => (Curvature::Unknown, Monotonicity::Decreasing),
+            _ => (Curvature::Convex, Monotonicity::Neither),
+        };
+        let after = [CONCAVE_UP, CONCAVE_DOWN, CONVEX_DOWN, CONVEX_UP][(k + phase).rem_euclid(4) as usize];
+        shapes.extend([around, if k < last { after } else { unknown }]);
+    }
+    chain(LOWEST, &cuts, HIGHEST, &shapes)
 }
