@@ -7,12 +7,14 @@
 //! | file | what |
 //! |---|---|
 //! | `program`, `map` | the network as a list of steps on flat values, linear maps as stored |
+//! | `composed` | operators as several steps: products of matrices, normalisers, transposed convolution |
 //! | `forward` | linear forms and intervals from the input on |
 //! | `backward` | linear forms from the output back (CROWN, DeepPoly) |
 //! | `rounding` | how far computed sums may be from exact ones |
 
 mod backward;
 mod bounder;
+mod composed;
 mod forward;
 mod lines;
 mod map;

@@ -75,7 +75,8 @@ impl Tangency {
         }
         let inside = |piece: &Piece| piece.start <= u && piece.end >= l;
         let clipped = |piece: Piece| Piece { start: piece.start.max(l), end: piece.end.min(u), ..piece };
-        let mut pieces: Vec<Piece> = function.pieces().into_iter().filter(inside).map(clipped).collect();
+        let pieces = function.pieces_between(l, u).into_iter();
+        let mut pieces: Vec<Piece> = pieces.filter(inside).map(clipped).collect();
         if pieces.len() > 1 {
             // A piece of which only an end is left says nothing that its neighbour does not.
             pieces.retain(|piece| piece.start < piece.end || l == u);
@@ -229,7 +230,7 @@ impl Tangency {
         }
         let t = a.midpoint(b);
         let derivative = self.function.derivative(t);
-        let uncertain = derivative.abs() * (enclose::FUNCTION_ULPS * 4.0 * f64::EPSILON) + 1e-300;
+        let uncertain = 4.0 * enclose::slope_error(self.function, t, derivative);
         // At an end the tangent may lean away from the piece: then f − slope · z moves the right way by itself.
         let excess = derivative - slope;
         let left = (t - piece.start) * leaning(excess, convex, uncertain);

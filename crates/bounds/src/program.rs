@@ -6,6 +6,7 @@ use netinverse_network::{
     Shape, ValueId, WeightOrder,
 };
 
+use crate::composed;
 use crate::map::{Convolution, Dense, Map, Sparse, padded};
 use crate::window;
 
@@ -93,9 +94,9 @@ impl Program {
     }
 }
 
-struct Lowering<'a> {
+pub(crate) struct Lowering<'a> {
     network: &'a Network,
-    program: Program,
+    pub(crate) program: Program,
     /// The program's value of each of the network's.
     of: Vec<usize>,
 }
@@ -106,13 +107,13 @@ impl Lowering<'_> {
         self.program.sizes.len() - 1
     }
 
-    fn push(&mut self, kind: Kind, inputs: Vec<usize>, size: usize) -> usize {
+    pub(crate) fn push(&mut self, kind: Kind, inputs: Vec<usize>, size: usize) -> usize {
         let output = self.value(size);
         self.program.steps.push(Step { kind, inputs, output });
         output
     }
 
-    fn push_map(&mut self, map: Map, input: usize) -> usize {
+    pub(crate) fn push_map(&mut self, map: Map, input: usize) -> usize {
         let size = map.outputs();
         let kind = Kind::Linear { maps: vec![map], bias: vec![0.0; padded(size)], bias_radius: None };
         self.push(kind, vec![input], size)
@@ -201,6 +202,16 @@ impl Lowering<'_> {
                 self.push(Kind::Maximum { starts, sources }, inputs, size)
             }
             Op::Bilinear(Bilinear::Multiply) => self.push(Kind::Product, inputs, size),
+            Op::Bilinear(Bilinear::MatMul) => {
+                let inner = input.last().copied().unwrap_or(1);
+                self.matrix_product(inputs[0], inputs[1], inner, output)
+            }
+            Op::Normalizer(Normalizer::LogSoftmax { axis }) => {
+                self.log_softmax(inputs[0], input[*axis], input.strides()[*axis])
+            }
+            Op::Normalizer(Normalizer::Standardize { axis, epsilon }) => {
+                self.standardize(inputs[0], input[*axis..].iter().product(), *epsilon)
+            }
             Op::Normalizer(Normalizer::Softmax { axis }) => {
                 let kind = Kind::Softmax { size: input[*axis], stride: input.strides()[*axis] };
                 self.push(kind, inputs, size)
@@ -286,6 +297,13 @@ impl Lowering<'_> {
                 }
                 vec![Map::Convolution(Convolution::new(conv, self.param(conv.weight), input, output))]
             }
+            Linear::ConvTranspose(conv) => {
+                let positions: usize = conv.output.iter().product();
+                if let Some(id) = conv.bias {
+                    set_bias(self.param(id), &|j| j / positions % output[1]);
+                }
+                vec![Map::Sparse(composed::transposed(conv, self.param(conv.weight), input, output))]
+            }
             Linear::AveragePool(pool) => {
                 let sources = window::sources(&pool.window, &input[2..]);
                 let positions = window::grid(&pool.window.output);
@@ -353,7 +371,7 @@ impl Lowering<'_> {
 }
 
 /// 1 / count, and how far the double is from it.
-fn share(count: usize) -> (f64, f64) {
+pub(crate) fn share(count: usize) -> (f64, f64) {
     let share = 1.0 / count as f64;
     (share, if count.is_power_of_two() { 0.0 } else { share * f64::EPSILON })
 }

@@ -60,7 +60,22 @@ fn enclose(network: &Network, node: &Node, inputs: &[&[Interval]]) -> Option<Vec
             };
             Some(inputs[0].iter().zip(inputs[1]).map(product).collect())
         }
+        Op::Bilinear(Bilinear::MatMul) => {
+            let (&[m, k], &n) = (shape_of(0).last_chunk()?, output.last()?);
+            let mut out = Vec::with_capacity(output.elements());
+            for element in 0..output.elements() {
+                let (matrix, i, j) = (element / (m * n), element / n % m, element % n);
+                let term =
+                    |l: usize| inputs[0][(matrix * m + i) * k + l] * inputs[1][(matrix * k + l) * n + j];
+                out.push((0..k).map(term).fold(Interval::ZERO, |sum, term| sum + term));
+            }
+            Some(out)
+        }
         Op::Normalizer(Normalizer::Softmax { axis }) => softmax(inputs[0], shape_of(0), *axis),
+        Op::Normalizer(Normalizer::LogSoftmax { axis }) => log_softmax(inputs[0], shape_of(0), *axis),
+        Op::Normalizer(Normalizer::Standardize { axis, epsilon }) => {
+            standardize(inputs[0], shape_of(0)[*axis..].iter().product(), *epsilon)
+        }
         Op::Layout(Layout::Reshape { .. }) => Some(inputs[0].to_vec()),
         Op::Layout(Layout::Concat { axis }) => {
             let before: usize = output[..*axis].iter().product();
@@ -185,6 +200,35 @@ fn linear_map(
             }
             out
         }
+        Linear::ConvTranspose(conv) => {
+            let weight = param(conv.weight);
+            let bias = conv.bias.map(param);
+            let written: usize = output[2..].iter().product();
+            let read: usize = input[2..].iter().product();
+            let (group_in, group_out) = (input[1] / conv.groups, output[1] / conv.groups);
+            let taps: usize = conv.window.kernel.iter().product();
+            let mut sums: Vec<Sum> = (0..output.elements())
+                .map(|j| {
+                    let channel = j / written % output[1];
+                    Sum::of(bias.as_ref().map_or(Interval::ZERO, |bias| bias[channel]))
+                })
+                .collect();
+            // Each position read adds to what the convolution would have read there.
+            let sources = window_sources(&conv.window, &output[2..]);
+            for (i, &x) in x.iter().enumerate() {
+                let (sample, from, position) = (i / read / input[1], i / read % input[1], i % read);
+                for own in 0..group_out {
+                    let channel = from / group_in * group_out + own;
+                    let start = (sample * output[1] + channel) * written;
+                    for (tap, source) in sources[position].iter().enumerate() {
+                        if let Some(source) = source {
+                            sums[start + source].add(x, weight[(from * group_out + own) * taps + tap]);
+                        }
+                    }
+                }
+            }
+            sums.iter().map(Sum::enclosure).collect()
+        }
         Linear::AveragePool(pool) => {
             let mut out = Vec::with_capacity(output.elements());
             let positions: Vec<Vec<usize>> = window_positions(&pool.window);
@@ -260,6 +304,65 @@ fn softmax(x: &[Interval], shape: &Shape, axis: usize) -> Option<Vec<Interval>> 
         }
         let share = Interval::point(1.0).divided_by(sum);
         out.push(Interval::new(share.lo().max(0.0), share.hi().min(1.0)));
+    }
+    Some(out)
+}
+
+/// xᵢ − log Σⱼ eˣʲ = −log Σⱼ eˣʲ⁻ˣⁱ
+fn log_softmax(x: &[Interval], shape: &Shape, axis: usize) -> Option<Vec<Interval>> {
+    let (size, stride) = (shape[axis], shape.strides()[axis]);
+    let mut out = Vec::with_capacity(x.len());
+    for (flat, &own) in x.iter().enumerate() {
+        let first = flat - flat / stride % size * stride;
+        let mut sum = Interval::point(1.0);
+        for j in (0..size).map(|j| first + j * stride).filter(|&j| j != flat) {
+            sum = sum + enclose_function(Function::Exp, x[j] - own)?;
+        }
+        let log = -enclose_function(Function::Log, sum)?;
+        out.push(Interval::new(log.lo().min(0.0), log.hi().min(0.0)));
+    }
+    Some(out)
+}
+
+/// d / √((d² + R) / n + ε) for each deviation d from the mean, R the sum of the others' squares: rising in d, and falling
+/// in R where d > 0.
+fn standardize(x: &[Interval], length: usize, epsilon: f64) -> Option<Vec<Interval>> {
+    let count = Interval::point(length as f64);
+    let mut out = Vec::with_capacity(x.len());
+    for x in x.chunks_exact(length) {
+        let total = |skipped: usize| {
+            let others = x.iter().enumerate().filter(|&(j, _)| j != skipped);
+            others.fold(Interval::ZERO, |sum, (_, &x)| sum + x)
+        };
+        let rest = Interval::point(1.0) - Interval::point(1.0).divided_by(count);
+        let deviations: Vec<Interval> =
+            (0..length).map(|i| x[i] * rest - total(i).divided_by(count)).collect();
+        let squares: Vec<Interval> = deviations
+            .iter()
+            .map(|&d| enclose_function(Function::Power { exponent: 2.0 }, d))
+            .collect::<Option<_>>()?;
+        let end = |d: f64, others: f64| -> Option<Interval> {
+            let d = Interval::point(d);
+            let variance = (d * d + Interval::point(others)).divided_by(count) + Interval::point(epsilon);
+            if d == Interval::ZERO {
+                return Some(Interval::ZERO);
+            }
+            (variance.lo() > 0.0).then(|| variance.sqrt().map(|root| d.divided_by(root))).flatten()
+        };
+        for (i, d) in deviations.iter().enumerate() {
+            let others = squares.iter().enumerate().filter(|&(j, _)| j != i);
+            let others = others.fold(Interval::ZERO, |sum, (_, &square)| sum + square);
+            let least = others.lo().max(0.0);
+            let high = end(d.hi(), if d.hi() > 0.0 { least } else { others.hi() });
+            let low = end(d.lo(), if d.lo() < 0.0 { least } else { others.hi() });
+            // |d| ≤ √((n − 1) v) whatever the values; where ε and v may both be 0 nothing else is known.
+            let most = Interval::point((length - 1) as f64).sqrt()?.hi();
+            if epsilon == 0.0 && (high.is_none() || low.is_none()) {
+                return None;
+            }
+            let (low, high) = (low.map_or(-most, Interval::lo), high.map_or(most, Interval::hi));
+            out.push(Interval::new(low.max(-most), high.min(most)));
+        }
     }
     Some(out)
 }

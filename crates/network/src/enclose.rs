@@ -88,12 +88,21 @@ fn value(function: Function, x: f64) -> Interval {
     Interval::new(around.lo().max(low), around.hi().min(high))
 }
 
+/// How far a computed slope `f′(x) = slope` may be from the true one.
+pub fn slope_error(function: Function, x: f64, slope: f64) -> f64 {
+    let relative = mul_up(function.slope_ulps(x) * f64::EPSILON, slope.abs());
+    // Of a product with a gate, the slope is a sum, which cancels; none of its terms is above 2.
+    let cancelled = if function.is_gated() { 4.0 * FUNCTION_ULPS * f64::EPSILON } else { 0.0 };
+    add_up(add_up(relative, cancelled), f64::MIN_POSITIVE)
+}
+
 /// f′(x), or its limit at an infinite x.
 fn slope(function: Function, x: f64) -> Interval {
-    let slope = rounded(function.derivative(x), function.slope_ulps(x));
-    // Of a product with a gate, the slope is a sum, which cancels; none of its terms is above 2.
-    let slack = if function.is_gated() { 4.0 * FUNCTION_ULPS * f64::EPSILON } else { 0.0 };
-    slope + Interval::around(0.0, slack)
+    let slope = function.derivative(x);
+    if slope.is_finite() {
+        return Interval::around(slope, slope_error(function, x, slope));
+    }
+    rounded(slope, FUNCTION_ULPS)
 }
 
 /// What a computed value that may be off by `ulps` stands for.

@@ -29,11 +29,18 @@ fn numbers(network: &Network) -> Vec<f64> {
     for node in network.nodes() {
         match &node.op {
             Op::Linear(Linear::Combine { coefficients }) => numbers.extend(coefficients),
-            Op::Function(Function::LeakyRelu { alpha } | Function::Elu { alpha }) => numbers.push(*alpha),
+            Op::Function(
+                Function::LeakyRelu { alpha } | Function::Elu { alpha } | Function::Celu { alpha },
+            ) => numbers.push(*alpha),
+            Op::Function(Function::Silu { beta }) => numbers.push(*beta),
+            Op::Function(Function::Power { exponent }) => numbers.push(*exponent),
             Op::Function(Function::Clip { low, high }) => numbers.extend([low, high]),
             Op::Layout(Layout::Pad { mode: PadMode::Constant(value), .. }) => numbers.push(*value),
-            // Corrections of means divide by these, which float32 does not hold.
-            Op::Linear(Linear::AveragePool(_)) => numbers.push(1.0 / 3.0),
+            // Corrections of means divide by these, and formulas in other operators have such constants: float32 does
+            // not hold them.
+            Op::Linear(Linear::AveragePool(_)) | Op::Function(Function::Gelu | Function::GeluTanh) => {
+                numbers.push(1.0 / 3.0);
+            }
             _ => {}
         }
     }

@@ -9,7 +9,7 @@ use common::functions::FUNCTIONS;
 
 /// Increasing points of a piece, ends included where they are finite and in the domain, some close together.
 fn points(function: Function, piece: Piece, rng: &mut Rng) -> Vec<f64> {
-    let (low, high) = (piece.start.max(-40.0), piece.end.min(40.0));
+    let (low, high) = (piece.start.max(-60.0), piece.end.min(60.0));
     let mut points: Vec<f64> = (0..60)
         .map(|i| match i % 3 {
             0 => rng.range(low, high),
@@ -31,7 +31,7 @@ fn pieces_cover_the_domain_in_order() {
         let pieces = function.pieces();
         let first = match function.domain() {
             Domain::All | Domain::NonZero => f64::NEG_INFINITY,
-            Domain::Positive => 0.0,
+            Domain::Positive | Domain::NonNegative => 0.0,
         };
         assert_eq!(pieces.first().unwrap().start, first, "{function:?}");
         assert_eq!(pieces.last().unwrap().end, f64::INFINITY, "{function:?}");
@@ -44,6 +44,15 @@ fn pieces_cover_the_domain_in_order() {
         // A kink is where two pieces meet.
         for kink in function.kinks() {
             assert!(pieces.iter().any(|piece| piece.end == kink), "{function:?}: {kink}");
+        }
+        // What is not known is known to be tiny, but for waves far out.
+        let first_and_last = [pieces[0].end, pieces[pieces.len() - 1].start].map(f64::abs);
+        for piece in &pieces {
+            let unknown =
+                piece.curvature == Curvature::Unknown || piece.monotonicity == Monotonicity::Neither;
+            let size = piece.end - piece.start;
+            let far = first_and_last.iter().all(|&end| end > 50.0) && size.is_infinite();
+            assert!(!unknown || size < 1e-12 || far, "{function:?}: {piece:?}");
         }
         let all_linear = pieces.iter().all(|piece| piece.curvature == Curvature::Linear);
         assert_eq!(all_linear, function.is_piecewise_linear(), "{function:?}");
@@ -97,7 +106,8 @@ fn chords_and_directions_are_as_pieces_say() {
                 }
             }
             // What is called convex or concave does bend.
-            if matches!(piece.curvature, Curvature::Convex | Curvature::Concave) {
+            let wide = piece.end - piece.start > 1e-6;
+            if wide && matches!(piece.curvature, Curvature::Convex | Curvature::Concave) {
                 assert!(bends > 0.0, "{function:?}: {piece:?} is straight");
             }
         }
@@ -183,4 +193,22 @@ fn unbounded_intervals_have_unbounded_enclosures() {
     assert_eq!(enclose::function(Function::Log, Interval::new(0.0, 1.0)), None);
     assert_eq!(enclose::function(Function::Reciprocal, Interval::new(-1.0, 1.0)), None);
     assert_eq!(enclose::derivative(Function::Log, Interval::new(-1.0, 1.0)), None);
+}
+
+#[test]
+fn waves_have_pieces_wherever_they_are_asked_for() {
+    for function in [Function::Sin, Function::Cos] {
+        for start in [-5000.0, -70.0, 3.0, 1e5] {
+            let pieces = function.pieces_between(start, start + 10.0);
+            assert!(pieces[0].start <= start && pieces[pieces.len() - 1].end >= start + 10.0);
+            assert!(pieces.iter().filter(|piece| piece.end - piece.start > 1.0).count() >= 6, "{pieces:?}");
+            for piece in pieces.iter().filter(|piece| piece.end - piece.start > 1.0) {
+                // A quarter of a turn, between the points where the function or its slope is 0.
+                let [low, high] =
+                    [piece.start, piece.end].map(|x| function.value(x) * function.derivative(x));
+                assert!(low.abs() < 1e-8 && high.abs() < 1e-8, "{piece:?}");
+            }
+        }
+    }
+    assert_eq!(enclose::function(Function::Sin, Interval::new(-1e9, 1e9)), Some(Interval::new(-1.0, 1.0)));
 }

@@ -134,7 +134,9 @@ impl<T: Real> Map<T> {
                     let plane = (shape.input_len() / shape.channels_in.max(1)).max(1);
                     for (index, plane) in y.chunks_exact_mut(plane).enumerate() {
                         let bias = bias[index % bias.len()];
-                        plane.iter_mut().for_each(|y| *y += bias);
+                        for y in plane {
+                            *y += bias;
+                        }
                     }
                 }
             }

@@ -212,9 +212,10 @@ fn before(
         | Op::Normalizer(_)
         | Op::Bilinear(Bilinear::Multiply)
         | Op::Linear(Linear::Scale(_) | Linear::Combine { .. }) => Some((axis, wanted)),
-        Op::Linear(Linear::Dense(_)) => (axis + 1 < to.rank()).then_some((axis, wanted)),
-        // The columns are the other factor's.
-        Op::Bilinear(Bilinear::MatMul) => (axis + 1 < to.rank()).then_some((axis, wanted)),
+        // The columns are the matrix's, or the other factor's.
+        Op::Linear(Linear::Dense(_)) | Op::Bilinear(Bilinear::MatMul) => {
+            (axis + 1 < to.rank()).then_some((axis, wanted))
+        }
         Op::Linear(Linear::Conv(_) | Linear::ConvTranspose(_)) => (axis == 0).then_some((axis, wanted)),
         Op::Linear(Linear::AveragePool(_)) | Op::Extremum(_) => (axis < 2).then_some((axis, wanted)),
         Op::Linear(Linear::Reduce(reduce)) => {

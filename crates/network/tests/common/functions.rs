@@ -3,7 +3,7 @@
 use netinverse_network::Function;
 
 /// Every function, in every form that it takes.
-pub const FUNCTIONS: [Function; 19] = [
+pub const FUNCTIONS: [Function; 41] = [
     Function::Relu,
     Function::LeakyRelu { alpha: 0.1 },
     Function::LeakyRelu { alpha: 0.0 },
@@ -23,4 +23,26 @@ pub const FUNCTIONS: [Function; 19] = [
     Function::Clip { low: f64::NEG_INFINITY, high: 1.0 },
     Function::Clip { low: 2.0, high: 1.0 },
     Function::Reciprocal,
+    Function::Celu { alpha: 1.0 },
+    Function::Celu { alpha: 0.3 },
+    Function::Celu { alpha: 2.5 },
+    Function::Softsign,
+    Function::HardSwish,
+    Function::Mish,
+    Function::Gelu,
+    Function::GeluTanh,
+    Function::Silu { beta: 1.0 },
+    Function::Silu { beta: 1.702 },
+    Function::Silu { beta: 7.0 },
+    Function::Erf,
+    Function::Sqrt,
+    Function::Power { exponent: 2.0 },
+    Function::Power { exponent: 3.0 },
+    Function::Power { exponent: 4.0 },
+    Function::Power { exponent: -2.0 },
+    Function::Power { exponent: -3.0 },
+    Function::Power { exponent: 2.5 },
+    Function::Power { exponent: -0.5 },
+    Function::Sin,
+    Function::Cos,
 ];

@@ -2,12 +2,13 @@
 
 use netinverse_base::Rng;
 use netinverse_network::{
-    AveragePool, Bilinear, Conv, Dense, Extremum, Function, Layout, Linear, Network, NetworkBuilder,
-    Normalizer, Op, PadMode, Param, ParamId, Reduce, Scale, Shape, ValueId, WeightOrder, Window,
+    AveragePool, Bilinear, Conv, ConvTranspose, Dense, Extremum, Function, Layout, Linear, Network,
+    NetworkBuilder, Normalizer, Op, PadMode, Param, ParamId, Reduce, Scale, Shape, ValueId, WeightOrder,
+    Window,
 };
 
 /// Every kind of operator that [`network`] draws; a test asserts that all of them come up.
-pub const KINDS: usize = 20;
+pub const KINDS: usize = 26;
 
 /// A random network of one or two inputs and up to three outputs, with values read more than once, values
 /// that are outputs and read on, and sometimes the same output twice. Values stay of moderate size.
@@ -222,8 +223,72 @@ impl Generator {
                     self.add(Op::Layout(Layout::Concat { axis }), &inputs);
                 }
             }
+            17 if rank > 0 => {
+                let axis = self.rng.below(rank);
+                self.add(Op::Normalizer(Normalizer::LogSoftmax { axis }), &[x]);
+            }
+            18 if rank > 0 => {
+                let axis = self.rng.below(rank);
+                self.add(Op::Normalizer(Normalizer::Standardize { axis, epsilon: 0.125 }), &[x]);
+            }
+            19 if rank > 1 => self.matmul(x, &shape),
+            20 => {
+                if let Some(conv) = self.conv_transpose(&shape) {
+                    self.add(Op::Linear(Linear::ConvTranspose(conv)), &[x]);
+                }
+            }
             _ => self.function(x),
         }
+    }
+
+    /// The product with a value of the same shape, transposed.
+    fn matmul(&mut self, x: ValueId, shape: &[usize]) {
+        let rank = shape.len();
+        let other = self.alike(shape)[0];
+        let mut axes: Vec<_> = (0..rank).collect();
+        axes.swap(rank - 1, rank - 2);
+        if shape[..rank - 1].iter().product::<usize>() * shape[rank - 2] > MOST_ELEMENTS {
+            return;
+        }
+        let turned = self.add(Op::Layout(Layout::Transpose { axes }), &[other]);
+        let product = self.add(Op::Bilinear(Bilinear::MatMul), &[x, turned]);
+        self.add(Op::Function(Function::Tanh), &[product]);
+    }
+
+    fn conv_transpose(&mut self, shape: &[usize]) -> Option<ConvTranspose> {
+        shape.len().checked_sub(2).filter(|rank| (1..=2).contains(rank))?;
+        let mut window = Window {
+            kernel: vec![],
+            strides: vec![],
+            dilations: vec![],
+            pads_begin: vec![],
+            pads_end: vec![],
+            output: shape[2..].to_vec(),
+        };
+        let mut output = Vec::new();
+        for &size in &shape[2..] {
+            let (kernel, dilation, stride) =
+                (1 + self.rng.below(3), 1 + self.rng.below(2), 1 + self.rng.below(2));
+            let reached = (size - 1) * stride + (kernel - 1) * dilation + 1;
+            let (begin, end, extra) = (self.rng.below(2), self.rng.below(2), self.rng.below(stride));
+            output.push((reached + extra).checked_sub(begin + end).filter(|&size| size > 0)?);
+            window.kernel.push(kernel);
+            window.strides.push(stride);
+            window.dilations.push(dilation);
+            window.pads_begin.push(begin);
+            window.pads_end.push(end.saturating_sub(extra));
+        }
+        let channels = shape[1];
+        let groups = if channels.is_multiple_of(2) && self.maybe() { 2 } else { 1 };
+        let own = 1 + self.rng.below(2);
+        if shape[0] * own * groups * output.iter().product::<usize>() > MOST_ELEMENTS {
+            return None;
+        }
+        let sizes = [&[channels, own], &window.kernel[..]].concat();
+        let taps: usize = window.kernel.iter().product();
+        let weight = self.param(&sizes, 1.0 / ((taps * channels / groups) as f64).sqrt());
+        let bias = self.maybe().then(|| self.param(&[own * groups], 0.3));
+        Some(ConvTranspose { weight, bias, window, output, groups })
     }
 
     /// Values of this shape in random order, at least one.
@@ -301,7 +366,7 @@ impl Generator {
 
     fn function(&mut self, x: ValueId) {
         // What is not defined everywhere, or grows fast, gets an argument that suits it.
-        let (first, second) = match self.rng.below(11) {
+        let (first, second) = match self.rng.below(22) {
             0 => (Function::Relu, None),
             1 => (Function::LeakyRelu { alpha: 0.125 }, None),
             2 => (Function::Elu { alpha: 0.75 }, None),
@@ -312,10 +377,21 @@ impl Generator {
             7 => (Function::Softplus, Some(Function::Log)),
             8 => (Function::Abs, None),
             9 => (Function::Clip { low: -0.5, high: 0.75 }, None),
+            10 => (Function::Celu { alpha: 0.5 }, None),
+            11 => (Function::Softsign, None),
+            12 => (Function::HardSwish, None),
+            13 => (Function::Mish, None),
+            14 => (Function::Gelu, None),
+            15 => (Function::GeluTanh, None),
+            16 => (Function::Silu { beta: [1.0, 1.5][self.rng.below(2)] }, None),
+            17 => (Function::Erf, None),
+            18 => (Function::Softplus, Some(Function::Sqrt)),
+            19 => (Function::Exp, Some(Function::Power { exponent: -1.5 })),
+            20 => ([Function::Sin, Function::Cos][self.rng.below(2)], None),
             _ => (Function::Exp, Some(Function::Reciprocal)),
         };
         let mut id = x;
-        if first == Function::Exp || second == Some(Function::Log) {
+        if first == Function::Exp || second.is_some() {
             id = self.add(Op::Function(Function::Tanh), &[id]);
         }
         id = self.add(Op::Function(first), &[id]);

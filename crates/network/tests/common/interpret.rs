@@ -123,6 +123,21 @@ fn function(function: Function, x: f64) -> f64 {
             }
         }
         Function::Reciprocal => 1.0 / x,
+        Function::Celu { alpha } => x.max(0.0) + (alpha * ((x / alpha).exp() - 1.0)).min(0.0),
+        Function::Softsign => x / (1.0 + x.abs()),
+        Function::HardSwish => x * (x / 6.0 + 0.5).clamp(0.0, 1.0),
+        Function::Mish => x * (x.exp() + 1.0).ln().tanh(),
+        Function::Gelu => 0.5 * x * (1.0 + libm::erf(x / 2.0_f64.sqrt())),
+        Function::GeluTanh => {
+            let u = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x * x * x);
+            0.5 * x * (1.0 + u.tanh())
+        }
+        Function::Silu { beta } => x / (1.0 + (-beta * x).exp()),
+        Function::Erf => libm::erf(x),
+        Function::Sqrt => x.powf(0.5),
+        Function::Power { exponent } => x.powf(exponent),
+        Function::Sin => x.sin(),
+        Function::Cos => x.cos(),
     }
 }
 
@@ -154,6 +169,58 @@ fn apply(network: &Network, op: &Op, inputs: &[&Tensor]) -> Tensor {
             Tensor { shape: x.shape.clone(), data: x.data.iter().map(|&x| function(*f, x)).collect() }
         }
         Op::Bilinear(Bilinear::Multiply) => Tensor::from_fn(&x.shape, |i| x.at(i) * inputs[1].at(i)),
+        Op::Bilinear(Bilinear::MatMul) => {
+            let (rank, inner) = (x.shape.len(), *x.shape.last().unwrap());
+            let mut shape = x.shape.clone();
+            shape[rank - 1] = *inputs[1].shape.last().unwrap();
+            Tensor::from_fn(&shape, |i| {
+                let (mut left, mut right) = (i.to_vec(), i.to_vec());
+                (0..inner)
+                    .map(|l| {
+                        left[rank - 1] = l;
+                        right[rank - 2] = l;
+                        x.at(&left) * inputs[1].at(&right)
+                    })
+                    .sum()
+            })
+        }
+        Op::Normalizer(Normalizer::LogSoftmax { axis }) => Tensor::from_fn(&x.shape, |i| {
+            let mut at = i.to_vec();
+            let mut sum = 0.0;
+            for k in 0..x.shape[*axis] {
+                at[*axis] = k;
+                sum += (x.at(&at) - x.at(i)).exp();
+            }
+            -sum.ln()
+        }),
+        Op::Normalizer(Normalizer::Standardize { axis, epsilon }) => Tensor::from_fn(&x.shape, |i| {
+            let mut group = Vec::new();
+            visit(&x.shape[*axis..], &mut |tail| group.push(x.at(&[&i[..*axis], tail].concat())));
+            let count = group.len() as f64;
+            let mean = group.iter().sum::<f64>() / count;
+            let variance = group.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / count;
+            (x.at(i) - mean) / (variance + epsilon).sqrt()
+        }),
+        Op::Linear(Linear::ConvTranspose(conv)) => {
+            let (weight, bias) = (param(conv.weight), conv.bias.map(param));
+            let written = weight.shape[1];
+            let shape = [&[x.shape[0], written * conv.groups], &conv.output[..]].concat();
+            let group_in = x.shape[1] / conv.groups;
+            Tensor::from_fn(&shape, |i| {
+                let mut sum = bias.as_ref().map_or(0.0, |bias| bias.data[i[1]]);
+                visit(&x.shape[2..], &mut |position| {
+                    for (tap, place) in taps(&conv.window, position, &conv.output) {
+                        if place == i[2..] {
+                            for c in i[1] / written * group_in..(i[1] / written + 1) * group_in {
+                                sum += x.at(&[&[i[0], c], position].concat())
+                                    * weight.at(&[&[c, i[1] % written], &tap[..]].concat());
+                            }
+                        }
+                    }
+                });
+                sum
+            })
+        }
         Op::Normalizer(Normalizer::Softmax { axis }) => Tensor::from_fn(&x.shape, |i| {
             let mut at = i.to_vec();
             let mut sum = 0.0;

@@ -165,15 +165,14 @@ pub(super) fn pow(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>> 
         let name = lowering.output_name().to_string();
         return Ok(vec![Operand::Constant(fold::power(base, exponents, shape, &name)?)]);
     }
-    let numbers: Vec<f64> = match exponents.as_ints() {
-        Ok(ints) => ints.iter().map(|&value| value as f64).collect(),
-        Err(_) => {
-            let numbers = exponents.numbers()?;
-            if numbers.iter().any(|number| number.radius > 0.0) {
-                return Err(Error::unsupported("an exponent that is known only to within rounding"));
-            }
-            numbers.iter().map(|number| number.value).collect()
+    let numbers: Vec<f64> = if let Ok(ints) = exponents.as_ints() {
+        ints.iter().map(|&value| value as f64).collect()
+    } else {
+        let numbers = exponents.numbers()?;
+        if numbers.iter().any(|number| number.radius > 0.0) {
+            return Err(Error::unsupported("an exponent that is known only to within rounding"));
         }
+        numbers.iter().map(|number| number.value).collect()
     };
     let x = lowering.expand(base, &shape)?;
     if let Some(&exponent) = numbers.first()

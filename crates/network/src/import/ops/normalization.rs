@@ -110,6 +110,14 @@ fn affine(
     shift: Option<&Operand>,
 ) -> Result<Operand> {
     let shape = lowering.shape(x);
+    // The standard asks for factors where a framework has none: they are ones.
+    let ones = |factor: &&Operand| match factor {
+        Operand::Constant(factor) if factor.shape.broadcast(&shape).as_ref() == Some(&shape) => {
+            factor.numbers().is_ok_and(|all| all.iter().all(|&number| number == Enclosure::exact(1.0)))
+        }
+        _ => false,
+    };
+    let factor = factor.filter(|factor| !ones(factor));
     let result = match (x, factor, shift) {
         (Operand::Value(_), Some(Operand::Constant(factor)), Some(Operand::Constant(shift)))
             if [factor, shift].iter().all(|c| c.shape.broadcast(&shape).as_ref() == Some(&shape)) =>
@@ -164,7 +172,7 @@ pub(super) fn rms_normalization(lowering: &mut Lowering, call: &Call) -> Result<
 /// Statistics of each of `groups` groups of channels of a value `[N, C, …]`, without factors.
 fn by_groups(lowering: &mut Lowering, x: &Operand, groups: usize, epsilon: f64) -> Result<Operand> {
     let shape = lowering.shape(x);
-    if shape.rank() < 2 || groups == 0 || shape[1] % groups != 0 {
+    if shape.rank() < 2 || groups == 0 || !shape[1].is_multiple_of(groups) {
         return Err(Error::input(format!("a value of shape {shape} has no {groups} groups of channels")));
     }
     let runs = Shape::new([shape[0], groups, shape[1..].iter().product::<usize>() / groups])?;

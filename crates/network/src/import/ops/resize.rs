@@ -61,9 +61,10 @@ impl Coordinates {
         let half = Enclosure::exact(0.5);
         let centred = |position: usize| number(position).add(half).div(axis.scale).sub(half);
         match self {
-            Coordinates::HalfPixel => centred(position),
-            Coordinates::PytorchHalfPixel if axis.output == 1 => Enclosure::exact(0.0),
-            Coordinates::PytorchHalfPixel => centred(position),
+            Coordinates::PytorchHalfPixel | Coordinates::AlignCorners if axis.output == 1 => {
+                Enclosure::exact(0.0)
+            }
+            Coordinates::HalfPixel | Coordinates::PytorchHalfPixel => centred(position),
             Coordinates::TfHalfPixel => number(position).add(half).div(axis.scale),
             Coordinates::HalfPixelSymmetric => {
                 // The output sizes as they are, over what they would be unrounded.
@@ -73,7 +74,6 @@ impl Coordinates {
                 let offset = centre.mul(Enclosure::exact(1.0).sub(adjustment));
                 offset.add(centred(position))
             }
-            Coordinates::AlignCorners if axis.output == 1 => Enclosure::exact(0.0),
             Coordinates::AlignCorners => {
                 number(position).mul(number(axis.input - 1)).div(number(axis.output - 1))
             }
@@ -325,7 +325,7 @@ pub(super) fn resize(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand
 /// The axes that sizes give, stretched or scaled alike.
 fn sized(shape: &Shape, which: &[usize], sizes: &[usize], policy: &str) -> Result<Vec<Axis>> {
     let ratio = |index: usize| number(sizes[index]).div(number(shape[which[index]]));
-    let ratios = (0..sizes.len()).map(|index| ratio(index));
+    let ratios = (0..sizes.len()).map(&ratio);
     let common = match policy {
         "stretch" => None,
         "not_larger" => ratios.reduce(|a, b| if b.value < a.value { b } else { a }),

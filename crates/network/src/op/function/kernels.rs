@@ -40,7 +40,9 @@ impl Function {
             Function::Reciprocal => T::reciprocal_vjp(x, y, dy, dx),
             Function::Power { exponent: 2.0 } => {
                 T::multiply(x, dy, dx);
-                dx.iter_mut().for_each(|dx| *dx += *dx);
+                for dx in dx {
+                    *dx += *dx;
+                }
             }
             _ => self.multiply_one_by_one(x, dy, dx),
         }

@@ -13,6 +13,7 @@ use crate::enclose::FUNCTION_ULPS;
 use Monotonicity::{Decreasing, Increasing};
 
 /// What is known of one function, its parameters filled in.
+#[derive(Clone, Copy)]
 pub(super) struct Row {
     pub(super) name: &'static str,
     pub(super) value: fn(Parameters, f64) -> f64,
@@ -240,7 +241,7 @@ impl Function {
                     |_, x| scalar::mish_slope(x),
                     |_| {
                         gate_pieces(
-                            [-2.256_376_396_360_793_2, -1.192_431_214_515_495_2, 1.490_571_179_485_428_4],
+                            [-2.256_376_396_360_793, -1.192_431_214_515_495_2, 1.490_571_179_485_428_4],
                             1.0,
                         )
                     },
@@ -255,7 +256,7 @@ impl Function {
                         "Gelu",
                         |_, x| scalar::gelu(x),
                         |_, x| scalar::gelu_slope(x),
-                        |_| gate_pieces([-SQRT_2, -0.751_791_524_693_564_46, SQRT_2], 1.0),
+                        |_| gate_pieces([-SQRT_2, -0.751_791_524_693_564_5, SQRT_2], 1.0),
                     ),
                     -0.169_971_207_479_903_66,
                 )
@@ -269,16 +270,12 @@ impl Function {
                         |_, x| scalar::gelu_tanh_slope(x),
                         |_| {
                             gate_pieces(
-                                [
-                                    -1.418_504_008_790_828_4,
-                                    -0.752_461_422_071_016_26,
-                                    1.418_504_008_790_828_4,
-                                ],
+                                [-1.418_504_008_790_828_5, -0.752_461_422_071_016_3, 1.418_504_008_790_828_5],
                                 1.0,
                             )
                         },
                     ),
-                    -0.170_040_750_571_254_05,
+                    -0.170_040_750_571_254_06,
                 )
             },
             Function::Silu { beta } => Row {
@@ -290,7 +287,7 @@ impl Function {
                         |[beta, _], x| scalar::silu_slope(beta, x),
                         |[beta, _]| {
                             gate_pieces(
-                                [-2.399_357_280_515_467_7, -1.278_464_542_761_073_8, 2.399_357_280_515_467_7],
+                                [-2.399_357_280_515_467_5, -1.278_464_542_761_074, 2.399_357_280_515_467_5],
                                 beta,
                             )
                         },
