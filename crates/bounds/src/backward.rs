@@ -7,7 +7,9 @@
 //!
 //! **Rounding.** A computed coefficient of λ W differs from the exact one by at most γ Σ|λⱼ||Wⱼᵢ|, which times |hᵢ| and
 //! summed over i is at most γ Σ|λⱼ| (|W| |h|)ⱼ: the forward pass has left `scale` = γ (|W| |h| + |b|) with every step, so
-//! that each step adds Σ|λⱼ| scaleⱼ to ε.
+//! that each step adds Σ|λⱼ| scaleⱼ to ε. The coefficients of a value that several steps read are one sum over all of them:
+//! γ is that of its whole length ([`Step::back_terms`](crate::program::Step)). What underflows in a coefficient adds no more
+//! than [`UNDERFLOW`](crate::rounding::UNDERFLOW) times the value that it multiplies.
 
 use pulp::Arch;
 
@@ -129,15 +131,12 @@ pub(crate) fn push(program: &Program, workspace: &mut Workspace, seeds: &Seeds, 
                         }
                         scratch.constants[k] += coefficient * constant;
                         scratch.magnitudes[k] += (coefficient * constant).abs();
-                        // Elements gather slopes of many outputs: their sums round once more for each.
-                        let gathered = planes.lower.entries.len().max(planes.upper.entries.len()) as f64;
-                        scratch.errors[k] += coefficient.abs() * bounds.scale[j] * (1.0 + gathered);
+                        scratch.errors[k] += coefficient.abs() * bounds.scale[j];
                     }
                 }
             }
         }
-        // Sums into a value from several steps round again: by no more than its share of one more unit each, which
-        // the scales' generous γ holds.
+        scratch.errors[..rows].iter_mut().for_each(|error| *error += bounds.underflow);
         scratch.back[step.output] = own;
     }
     forms.inputs = n;

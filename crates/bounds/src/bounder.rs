@@ -83,6 +83,9 @@ impl Bounder {
                 return false;
             }
         }
+        if back {
+            self.tighten_where(|l, u| l < u, self.program.output, workspace);
+        }
         workspace.valid = true;
         true
     }
@@ -118,9 +121,6 @@ impl Bounder {
 
     /// Tightens the elements of a value that a step relaxes, by forms pushed back from them.
     fn tighten(&self, step: usize, value: usize, workspace: &mut Workspace) {
-        const ROWS: usize = 16;
-        let size = self.program.sizes[value];
-        let stride = padded(size);
         let relaxed = |l: f64, u: f64| match &self.program.steps[step].kind {
             // Between kinks the lines are the function itself.
             Kind::Function(function) if function.is_piecewise_linear() => {
@@ -128,6 +128,14 @@ impl Bounder {
             }
             _ => l < u,
         };
+        self.tighten_where(relaxed, value, workspace);
+    }
+
+    /// Tightens the elements of a value of which the interval is as told, by forms pushed back from them.
+    fn tighten_where(&self, relaxed: impl Fn(f64, f64) -> bool, value: usize, workspace: &mut Workspace) {
+        const ROWS: usize = 16;
+        let size = self.program.sizes[value];
+        let stride = padded(size);
         let bounds = &workspace.values[value];
         let loose: Vec<usize> = (0..size).filter(|&j| relaxed(bounds.lower[j], bounds.upper[j])).collect();
         let mut coefficients = vec![0.0; ROWS * stride];

@@ -7,7 +7,7 @@
 //!
 //! **Rounding.** A computed coefficient of W M differs from the exact one by at most γ Σ|wᵢ||Mᵢₖ|, so that on the whole
 //! box the form is off by at most γ Σ|wᵢ| ‖Mᵢ‖ with ‖M‖ = Σₖ|Mₖ| rₖ + |M₀|. The column of errors therefore starts from
-//! `eᵢ + γ (‖Mᵢ‖ + ‖Rᵢ‖)`.
+//! `eᵢ + γ (‖Mᵢ‖ + ‖Rᵢ‖)`, and the bias, with which the sums begin, adds γ |b|.
 
 use netinverse_linalg::{Interval, Sign};
 use netinverse_network::{Function, enclose};
@@ -17,7 +17,7 @@ use crate::lines;
 use crate::map::{Map, padded};
 use crate::planes;
 use crate::program::{Kind, Program, Step};
-use crate::rounding::{TINY, gamma, inflation};
+use crate::rounding::{TINY, UNDERFLOW, gamma, inflation};
 use crate::workspace::{Lines, Scratch, ValueBounds, Workspace};
 
 /// Rows after those of R in `absolute`.
@@ -38,7 +38,7 @@ pub(crate) fn start(
     upper: &[f64],
     forms: Forms,
 ) {
-    let Workspace { centre, radius, free, values, .. } = workspace;
+    let Workspace { centre, radius, free, underflow, values, .. } = workspace;
     free.clear();
     for i in 0..lower.len() {
         let (lo, hi) = (lower[i], upper[i]);
@@ -50,6 +50,7 @@ pub(crate) fn start(
             free.push(i as u32);
         }
     }
+    *underflow = TINY + UNDERFLOW * radius.iter().sum::<f64>();
     let width = if forms == Forms::Carried { free.len() + 1 } else { 0 };
     let value = &mut values[0];
     let stride = padded(lower.len());
@@ -104,14 +105,20 @@ pub(crate) fn step(program: &Program, index: usize, workspace: &mut Workspace, f
     let bounds = &mut workspace.steps[index];
     let stride = padded(program.sizes[step.output]);
     output.reset(width, stride);
+    let magnitudes = |&value: &usize| {
+        let ValueBounds { lower, upper, .. } = &before[value];
+        lower.iter().zip(upper).map(|(l, u)| l.abs().max(u.abs())).sum::<f64>()
+    };
+    bounds.underflow = TINY + UNDERFLOW * step.inputs.iter().map(magnitudes).sum::<f64>();
+    let box_radius =
+        BoxRadius { free: &workspace.free, radius: &workspace.radius, underflow: workspace.underflow };
     match &step.kind {
         Kind::Linear { maps, bias, bias_radius } => {
             linear(step, maps, bias, width, before, output, &mut workspace.scratch);
-            let box_radius = BoxRadius { free: &workspace.free, radius: &workspace.radius };
             let uncertain = uncertainty(step, maps, bias_radius.as_deref(), before, stride);
             finish_linear(
                 program,
-                maps,
+                step,
                 bias,
                 uncertain.as_deref(),
                 width,
@@ -127,10 +134,9 @@ pub(crate) fn step(program: &Program, index: usize, workspace: &mut Workspace, f
             if !function_lines(*function, size, input, output, &mut bounds.lines) {
                 return false;
             }
-            let box_radius = BoxRadius { free: &workspace.free, radius: &workspace.radius };
-            let rounding = gamma(program.longest + width + 16);
             function_forms(
-                rounding,
+                gamma(program.longest + width + 16),
+                gamma(step.back_terms + 8),
                 width,
                 stride,
                 box_radius,
@@ -145,8 +151,7 @@ pub(crate) fn step(program: &Program, index: usize, workspace: &mut Workspace, f
             let Some(planes) = planes::around(kind, &step.inputs, &inputs, program, output) else {
                 return false;
             };
-            let box_radius = BoxRadius { free: &workspace.free, radius: &workspace.radius };
-            planes.forward(program, width, stride, box_radius, &inputs, output, &mut bounds.scale);
+            planes.forward(program, step, width, stride, box_radius, &inputs, output, &mut bounds.scale);
             bounds.planes = Some(planes);
         }
     }
@@ -163,6 +168,8 @@ pub(crate) fn step(program: &Program, index: usize, workspace: &mut Workspace, f
 pub(crate) struct BoxRadius<'a> {
     pub(crate) free: &'a [u32],
     pub(crate) radius: &'a [f64],
+    /// What underflows in the coefficients of a form may add up to on the box.
+    pub(crate) underflow: f64,
 }
 
 fn linear(
@@ -225,7 +232,7 @@ fn uncertainty(
 
 fn finish_linear(
     program: &Program,
-    maps: &[Map],
+    step: &Step,
     bias: &[f64],
     uncertain: Option<&[f64]>,
     width: usize,
@@ -235,10 +242,9 @@ fn finish_linear(
     scale: &mut [f64],
 ) {
     let rows = program.longest;
-    let columns = maps.iter().map(Map::longest_column).max().unwrap_or(0);
     let factors = Factors {
         sum: gamma(rows + 4),
-        back: gamma(columns + 4),
+        back: gamma(step.back_terms + 4),
         forms: gamma(width + rows + 16),
         inflate: inflation(rows + width + 8),
     };
@@ -259,7 +265,10 @@ fn finish_linear(
                 lower[j] = (centres[j] - around).next_down();
                 upper[j] = (centres[j] + around).next_up();
                 scale[j] = factors.back * magnitude * factors.inflate + uncertain + TINY;
-                errors[j] = (errors[j] * factors.inflate + uncertain) + TINY;
+                errors[j] = errors[j] * factors.inflate
+                    + uncertain
+                    + factors.sum * bias[j].abs() * factors.inflate
+                    + box_radius.underflow;
             }
             if width > 0 {
                 let slack: &[f64] = if *affine { &zero } else { slack };
@@ -389,6 +398,7 @@ fn function_lines(
 
 fn function_forms(
     rounding: f64,
+    unit: f64,
     width: usize,
     stride: usize,
     box_radius: BoxRadius,
@@ -400,7 +410,6 @@ fn function_forms(
     Arch::new().dispatch(
         #[inline(always)]
         || {
-            let unit = gamma(8);
             output.affine = false;
             for j in 0..stride {
                 let magnitude = input.lower[j].abs().max(input.upper[j].abs());
@@ -409,7 +418,7 @@ fn function_forms(
                 scale[j] = unit * low.max(high) + TINY;
             }
             if width > 0 {
-                forms_through_lines(width, stride, lines, input, output);
+                forms_through_lines(width, stride, box_radius.underflow, lines, input, output);
                 let ValueBounds { lower, upper, signed, absolute, .. } = output;
                 let (forms, _) = signed.split_at_mut(width * stride);
                 let (slack, rest) = absolute.split_at_mut(width * stride);
@@ -429,6 +438,7 @@ fn function_forms(
 fn forms_through_lines(
     width: usize,
     stride: usize,
+    underflow: f64,
     lines: &Lines,
     input: &ValueBounds,
     output: &mut ValueBounds,
@@ -465,6 +475,6 @@ fn forms_through_lines(
         let steepest = lines.lower_slope[j].abs().max(lines.upper_slope[j].abs());
         let rounding = gamma(8) * (l.abs() + h.abs());
         output.absolute[width * stride + j] =
-            (steepest * input.absolute[width * stride + j] + rounding) * (1.0 + 1e-9) + TINY;
+            (steepest * input.absolute[width * stride + j] + rounding) * (1.0 + 1e-9) + underflow;
     }
 }

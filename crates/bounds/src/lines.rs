@@ -63,7 +63,9 @@ struct Tangency {
     l: f64,
     u: f64,
     pieces: Vec<Piece>,
-    /// f at the ends and in the middle.
+    /// f over the whole interval.
+    value: Interval,
+    /// f at the ends.
     ends: [f64; 2],
 }
 
@@ -81,7 +83,7 @@ impl Tangency {
             // A piece of which only an end is left says nothing that its neighbour does not.
             pieces.retain(|piece| piece.start < piece.end || l == u);
         }
-        Some(Tangency { function, l, u, pieces, ends: [function.value(l), function.value(u)] })
+        Some(Tangency { function, l, u, pieces, value, ends: [function.value(l), function.value(u)] })
     }
 
     fn best(&self) -> Option<LinePair> {
@@ -96,10 +98,12 @@ impl Tangency {
         }
         let middle = self.l.midpoint(self.u);
         let height = |line: &Line| line.slope.mul_add(middle, line.offset);
-        let mut pair: Option<LinePair> = None;
+        let mut pair = LinePair {
+            lower: Line { slope: 0.0, offset: self.value.lo() },
+            upper: Line { slope: 0.0, offset: self.value.hi() },
+        };
         for slope in self.slopes() {
             let (Some(lower), Some(upper)) = (self.below(slope), self.above(slope)) else { continue };
-            let pair = pair.get_or_insert(LinePair { lower, upper });
             if height(&lower) > height(&pair.lower) {
                 pair.lower = lower;
             }
@@ -107,10 +111,10 @@ impl Tangency {
                 pair.upper = upper;
             }
         }
-        pair
+        Some(pair)
     }
 
-    /// Slopes worth trying: constant, chord, tangents at the middle and the ends, and the tangents through an end.
+    /// Slopes worth trying beside the constants: chord, tangents at the middle and the ends, and the tangents through an end.
     fn slopes(&self) -> impl Iterator<Item = f64> {
         let (l, u) = (self.l, self.u);
         let [low, high] = self.ends;
@@ -130,7 +134,7 @@ impl Tangency {
             }
             self.function.derivative(a.midpoint(b))
         };
-        let mut slopes = vec![0.0, chord, self.function.derivative(l.midpoint(u))];
+        let mut slopes = vec![chord, self.function.derivative(l.midpoint(u))];
         slopes.extend([l, u].map(|end| self.function.derivative(end)));
         if self.pieces.len() > 1 {
             for piece in &self.pieces {
@@ -233,8 +237,10 @@ impl Tangency {
         let uncertain = 4.0 * enclose::slope_error(self.function, t, derivative);
         // At an end the tangent may lean away from the piece: then f − slope · z moves the right way by itself.
         let excess = derivative - slope;
-        let left = (t - piece.start) * leaning(excess, convex, uncertain);
-        let right = (piece.end - t) * leaning(-excess, convex, uncertain);
+        let falls = |distance: f64, excess: f64| {
+            if distance > 0.0 { distance * leaning(excess, convex, uncertain) } else { 0.0 }
+        };
+        let (left, right) = (falls(t - piece.start, excess), falls(piece.end - t, -excess));
         (t, left.max(right) * (1.0 + 8.0 * f64::EPSILON))
     }
 }
@@ -243,5 +249,9 @@ impl Tangency {
 /// its slope is `excess` to within `uncertain`; for the right give −excess.
 fn leaning(excess: f64, convex: bool, uncertain: f64) -> f64 {
     let rate = if convex { excess } else { -excess };
+    if rate.is_infinite() {
+        // A derivative that overflowed, of which only the sign is known.
+        return rate.max(0.0);
+    }
     (rate + uncertain + rate.abs() * (4.0 * f64::EPSILON)).max(0.0)
 }

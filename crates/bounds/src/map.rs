@@ -180,7 +180,7 @@ impl Map {
     pub(crate) fn longest_column(&self) -> usize {
         match self {
             Map::Dense(map) => map.outputs,
-            Map::Convolution(map) => map.group_out * map.taps.max(map.positions.min(map.taps * map.taps)),
+            Map::Convolution(map) => map.group_out * map.taps,
             Map::Sparse(map) => {
                 let mut counts = vec![0usize; map.inputs];
                 map.indices.iter().for_each(|&i| counts[i as usize] += 1);

@@ -8,7 +8,7 @@ use netinverse_network::{Function, enclose};
 
 use crate::forward::{BoxRadius, concretise, summarise};
 use crate::map::padded;
-use crate::program::{Kind, Program};
+use crate::program::{Kind, Program, Step};
 use crate::rounding::{TINY, gamma};
 use crate::workspace::ValueBounds;
 
@@ -209,6 +209,7 @@ impl Planes {
     pub(crate) fn forward(
         &self,
         program: &Program,
+        step: &Step,
         width: usize,
         stride: usize,
         box_radius: BoxRadius,
@@ -220,7 +221,7 @@ impl Planes {
         let strides: Vec<usize> = inputs.iter().map(|input| input.lower.len()).collect();
         let longest = self.lower.starts.windows(2).chain(self.upper.starts.windows(2)).map(|w| w[1] - w[0]);
         let terms = longest.max().unwrap_or(0);
-        let unit = gamma(4 * terms + 8);
+        let unit = gamma(4 * terms + step.back_terms + 8);
         output.affine = false;
         debug_assert_eq!(stride, padded(size));
         for j in 0..size {
@@ -266,7 +267,7 @@ impl Planes {
                 });
                 error = error.max(own);
             }
-            output.absolute[width * stride + j] = error * (1.0 + 1e-9) + TINY;
+            output.absolute[width * stride + j] = error * (1.0 + 1e-9) + box_radius.underflow;
         }
         let ValueBounds { lower, upper, signed, absolute, .. } = output;
         if width > 0 {

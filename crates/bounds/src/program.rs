@@ -29,6 +29,9 @@ pub(crate) struct Step {
     pub(crate) inputs: Vec<usize>,
     /// The value written.
     pub(crate) output: usize,
+    /// The length of the longest sum that makes a coefficient of one of the inputs on the way back, over all steps that
+    /// read it.
+    pub(crate) back_terms: usize,
 }
 
 #[derive(Debug)]
@@ -51,6 +54,24 @@ pub(crate) enum Kind {
     Softmax { size: usize, stride: usize },
 }
 
+impl Kind {
+    /// The largest number of outputs that one element of input `at` enters; an upper bound.
+    fn longest_column(&self, at: usize, size: usize) -> usize {
+        match self {
+            Kind::Linear { maps, .. } => maps[at].longest_column(),
+            Kind::Function(_) | Kind::Product => 1,
+            Kind::Maximum { sources, .. } => {
+                let mut counts = vec![0usize; size];
+                for &source in sources {
+                    counts[source as usize] += 1;
+                }
+                counts.into_iter().max().unwrap_or(0)
+            }
+            Kind::Softmax { size, .. } => *size,
+        }
+    }
+}
+
 impl Program {
     /// Refuses what bounds are not known for, by node.
     pub(crate) fn new(network: &Network) -> Result<Program> {
@@ -69,11 +90,18 @@ impl Program {
         }
         lowering.outputs();
         let mut program = lowering.program;
+        let mut gathered = vec![0; program.sizes.len()];
         for step in &program.steps {
             if let Kind::Linear { maps, .. } = &step.kind {
                 let terms = maps.iter().map(Map::longest_row).sum::<usize>() + maps.len();
                 program.longest = program.longest.max(terms);
             }
+            for (at, &input) in step.inputs.iter().enumerate() {
+                gathered[input] += step.kind.longest_column(at, program.sizes[input]) + 1;
+            }
+        }
+        for step in &mut program.steps {
+            step.back_terms = step.inputs.iter().map(|&input| gathered[input]).max().unwrap_or(0);
         }
         Ok(program)
     }
@@ -109,7 +137,7 @@ impl Lowering<'_> {
 
     pub(crate) fn push(&mut self, kind: Kind, inputs: Vec<usize>, size: usize) -> usize {
         let output = self.value(size);
-        self.program.steps.push(Step { kind, inputs, output });
+        self.program.steps.push(Step { kind, inputs, output, back_terms: 0 });
         output
     }
 
@@ -185,7 +213,7 @@ impl Lowering<'_> {
         let output = &network.value(node.output).shape;
         let size = output.elements();
         self.of[node.output.index()] = match &node.op {
-            Op::Linear(linear) => self.linear(linear, &inputs, &input, output),
+            Op::Linear(linear) => self.linear(linear, &inputs, &input, output)?,
             Op::Function(function) => self.push(Kind::Function(*function), inputs, size),
             Op::Extremum(Extremum::MaxPool(window)) => {
                 let plane: usize = input[2..].iter().product();
@@ -196,6 +224,9 @@ impl Lowering<'_> {
                     for taps in positions.chunks_exact(taps) {
                         let inside = taps.iter().filter(|&&source| source != window::OUTSIDE);
                         sources.extend(inside.map(|&source| start as u32 + source));
+                        if starts.last() == Some(&sources.len()) {
+                            return Err(Error::unsupported("a window that lies in the padding alone"));
+                        }
                         starts.push(sources.len());
                     }
                 }
@@ -241,7 +272,7 @@ impl Lowering<'_> {
         Ok(())
     }
 
-    fn linear(&mut self, linear: &Linear, inputs: &[usize], input: &Shape, output: &Shape) -> usize {
+    fn linear(&mut self, linear: &Linear, inputs: &[usize], input: &Shape, output: &Shape) -> Result<usize> {
         let size = output.elements();
         // A bias for each output element, and how far it may be off.
         let mut bias = vec![0.0; padded(size)];
@@ -312,7 +343,11 @@ impl Lowering<'_> {
                 let mut map = Sparse::new(input.elements());
                 for start in (0..input[0] * input[1]).map(|index| index * plane) {
                     for (position, taps) in positions.iter().zip(sources.chunks_exact(taps)) {
-                        let (share, radius) = share(pool.divisor(position, &input[2..]));
+                        let divisor = pool.divisor(position, &input[2..]);
+                        if divisor == 0 {
+                            return Err(Error::unsupported("a window that lies in the padding alone"));
+                        }
+                        let (share, radius) = share(divisor);
                         for &source in taps.iter().filter(|&&source| source != window::OUTSIDE) {
                             map.uncertain_entry(start + source as usize, share, radius);
                         }
@@ -366,7 +401,7 @@ impl Lowering<'_> {
                 .map(|&factor| Map::Sparse(Sparse::scaled_identity(size, factor)))
                 .collect(),
         };
-        self.push(Kind::Linear { maps, bias, bias_radius }, inputs.to_vec(), size)
+        Ok(self.push(Kind::Linear { maps, bias, bias_radius }, inputs.to_vec(), size))
     }
 }
 

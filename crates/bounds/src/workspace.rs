@@ -15,6 +15,8 @@ pub struct Workspace {
     pub(crate) radius: Vec<f64>,
     /// The inputs with a positive half-width: the variables of linear forms.
     pub(crate) free: Vec<u32>,
+    /// What underflows in the coefficients of a form may add up to on the box.
+    pub(crate) underflow: f64,
     pub(crate) values: Vec<ValueBounds>,
     pub(crate) steps: Vec<StepBounds>,
     /// Whether the last analysis went through.
@@ -42,6 +44,8 @@ pub(crate) struct ValueBounds {
 pub(crate) struct StepBounds {
     /// The rounding error that an output element brings into a linear form, for each unit of its coefficient.
     pub(crate) scale: Vec<f64>,
+    /// What underflows in the coefficients of a form over the step's inputs may add up to.
+    pub(crate) underflow: f64,
     pub(crate) lines: Lines,
     pub(crate) planes: Option<Planes>,
 }
@@ -87,13 +91,14 @@ impl Workspace {
                     Kind::Function(_) => Lines::new(stride),
                     _ => Lines::default(),
                 };
-                StepBounds { scale: vec![0.0; stride], lines, planes: None }
+                StepBounds { scale: vec![0.0; stride], underflow: 0.0, lines, planes: None }
             })
             .collect();
         Workspace {
             centre: vec![0.0; program.input_size()],
             radius: vec![0.0; program.input_size()],
             free: Vec::new(),
+            underflow: 0.0,
             values,
             steps,
             valid: false,

@@ -84,7 +84,13 @@ fn value(function: Function, x: f64) -> Interval {
     if x.is_infinite() && !value.is_nan() {
         return Interval::point(value);
     }
-    let around = rounded(value, function.ulps(x));
+    let around = match function {
+        // A product that underflows is not zero.
+        Function::LeakyRelu { alpha } if value == 0.0 && x < 0.0 && alpha != 0.0 => {
+            Interval::around(0.0, f64::from_bits(1))
+        }
+        _ => rounded(value, function.ulps(x)),
+    };
     Interval::new(around.lo().max(low), around.hi().min(high))
 }
 
