@@ -9,6 +9,9 @@ use netinverse_data::{Array, Values, csv, files, npy, npz};
 use crate::sheet::{self, ImageShape};
 use crate::{Inversion, Line, Query, SCHEMA};
 
+/// Answers of a single query that are shown in one line.
+const LINE: usize = 12;
+
 /// What a file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileFormat {
@@ -24,6 +27,8 @@ pub enum FileFormat {
     Csv,
     /// The inputs as pictures.
     Png,
+    /// The complete preimage as a drawing, which the report draws.
+    Svg,
 }
 
 /// What a file needs to know of the network's inputs.
@@ -35,6 +40,8 @@ pub struct Layout {
     pub outputs: usize,
     /// How an input is an image, if it is one.
     pub image: Option<ImageShape>,
+    /// Whether there is a complete preimage to draw.
+    pub plane: bool,
     /// The values shown as black and white; those of the answers when absent.
     pub range: Option<(f64, f64)>,
     /// Names of the inputs, empty where there are none.
@@ -54,9 +61,10 @@ impl FileFormat {
             Some("npy") => Ok(FileFormat::Npy),
             Some("csv") => Ok(FileFormat::Csv),
             Some("png") => Ok(FileFormat::Png),
+            Some("svg") => Ok(FileFormat::Svg),
             _ => Err(Error::input(format!("`{}` has no extension that is known here", path.display()))
                 .at(Place::Option("-o".into()))
-                .hint("answers are written as .json .jsonl .npz .npy .csv .png")),
+                .hint("answers are written as .json .jsonl .npz .npy .csv .png, a complete preimage as .svg too")),
         }
     }
 
@@ -67,6 +75,12 @@ impl FileFormat {
                 .at(Place::file(path))
                 .at(Place::Option("-o".into()))
                 .hint("write .npz, .csv or .json"));
+        }
+        if self == FileFormat::Svg && !layout.plane {
+            return Err(Error::input("only a complete preimage is drawn")
+                .at(Place::file(path))
+                .at(Place::Option("-o".into()))
+                .hint("ask for it with `--complete`, or write .npz, .csv or .json"));
         }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         match folder {
@@ -125,7 +139,23 @@ pub fn write(path: &Path, inversion: &Inversion, layout: &Layout) -> Result<()> 
             let row: Vec<i64> = inversion.answers().map(|(query, _)| query.row as i64).collect();
             let residual = Array::new(vec![residual.len()], Values::F64(residual))?;
             let row = Array::new(vec![row.len()], Values::I64(row))?;
-            let arrays = [("x", &x), ("y", &y), ("residual", &residual), ("row", &row)];
+            let mut arrays = vec![("x", &x), ("y", &y), ("residual", &residual), ("row", &row)];
+            // −1 where components were not told apart.
+            let component: Vec<i64> =
+                inversion.answers().map(|(_, answer)| answer.component.map_or(-1, |c| c as i64)).collect();
+            let told_apart = component.iter().any(|&c| c >= 0);
+            let component = Array::new(vec![component.len()], Values::I64(component))?;
+            let plausibility: Option<Vec<f64>> =
+                inversion.answers().map(|(_, answer)| answer.plausibility).collect();
+            let judged = plausibility.as_ref().is_some_and(|p| !p.is_empty());
+            let plausibility = plausibility.unwrap_or_default();
+            let plausibility = Array::new(vec![plausibility.len()], Values::F64(plausibility))?;
+            if told_apart {
+                arrays.push(("component", &component));
+            }
+            if judged {
+                arrays.push(("plausibility", &plausibility));
+            }
             files::write_atomically(path, |writer| npz::write(writer, &arrays, true))
         }
         FileFormat::Npy => {
@@ -140,13 +170,24 @@ pub fn write(path: &Path, inversion: &Inversion, layout: &Layout) -> Result<()> 
             let Some(shape) = layout.image else {
                 return Err(Error::input("the network's inputs are not images").at(Place::file(path)));
             };
-            let inputs: Vec<&[f64]> = inversion.answers().map(|(_, answer)| &answer.x[..]).collect();
-            // Several answers a query: a line each; otherwise nearly a square.
-            let widest = inversion.queries.iter().map(|query| query.answers.len()).max().unwrap_or(1);
-            let columns = if widest > 1 { widest } else { inputs.len().isqrt().max(1) };
+            let mut inputs: Vec<&[f64]> = inversion.answers().map(|(_, answer)| &answer.x[..]).collect();
             let range = layout.range.unwrap_or_else(|| extent(&inputs));
+            let widest = inversion.queries.iter().map(|query| query.answers.len()).max().unwrap_or(1);
+            let one_line = inversion.queries.len() > 1 || widest <= LINE;
+            // Several answers a query: a line each, filled up with blanks; otherwise nearly a square.
+            let columns = if widest > 1 && one_line {
+                inputs.clear();
+                for query in inversion.queries.iter().filter(|query| !query.answers.is_empty()) {
+                    let own = query.answers.iter().map(|answer| &answer.x[..]);
+                    inputs.extend(own.chain(std::iter::repeat(&[][..])).take(widest));
+                }
+                widest
+            } else {
+                inputs.len().isqrt().max(1)
+            };
             sheet::write(path, &inputs, shape, columns, range)
         }
+        FileFormat::Svg => Err(Error::input("a drawing is the report's").at(Place::file(path))),
     }
 }
 
@@ -169,7 +210,11 @@ fn table(inversion: &Inversion, layout: &Layout) -> csv::Table {
     let name = |names: &[String], letter: char, index: usize| {
         names.get(index).cloned().unwrap_or_else(|| format!("{letter}{index}"))
     };
+    let told_apart = inversion.answers().any(|(_, answer)| answer.component.is_some());
+    let judged = inversion.answers().any(|(_, answer)| answer.plausibility.is_some());
     let mut names: Vec<String> = ["row", "residual", "distance"].map(String::from).to_vec();
+    names.extend(told_apart.then(|| "component".to_string()));
+    names.extend(judged.then(|| "plausibility".to_string()));
     names.extend((0..layout.inputs).map(|i| name(&layout.input_names, 'x', i)));
     names.extend((0..layout.outputs).map(|j| name(&layout.output_names, 'y', j)));
     let mut values = Vec::new();
@@ -177,6 +222,8 @@ fn table(inversion: &Inversion, layout: &Layout) -> csv::Table {
     for (query, answer) in inversion.answers() {
         rows += 1;
         values.extend([query.row as f64, answer.residual, answer.distance]);
+        values.extend(told_apart.then(|| answer.component.map_or(-1.0, |c| c as f64)));
+        values.extend(judged.then(|| answer.plausibility.unwrap_or(0.0)));
         values.extend_from_slice(&answer.x);
         values.extend_from_slice(&answer.y);
     }

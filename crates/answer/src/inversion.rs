@@ -7,6 +7,8 @@ use netinverse_base::{Error, Result, StopReason};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::fibre::{Preimage, Sampling};
+
 /// The name and version of the format.
 pub const SCHEMA: &str = "netinverse.invert/1";
 
@@ -41,7 +43,7 @@ pub struct Model {
 }
 
 /// What became of a query.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// At least one input gives the output asked for, to the tolerance.
@@ -49,6 +51,7 @@ pub enum Status {
     /// No input does: the query's certificate proves it.
     Unreachable,
     /// The search ended without an answer and without a proof; `nearest` says how near it came.
+    #[default]
     NotFound,
     /// The time limit or the user ended the search.
     Limit,
@@ -65,7 +68,7 @@ pub enum Stopped {
 }
 
 /// One row asked.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Query {
     /// The row's number in what was asked, 0-based.
     pub row: usize,
@@ -78,6 +81,13 @@ pub struct Query {
     /// Every other answer that was met lies within this distance (L2) of one returned; `null` when one
     /// answer was asked for.
     pub radius: Option<f64>,
+    /// How many components of the fibre were met, as far as walks on it could join answers: an estimate. `null`
+    /// when one answer was asked for, and where answers are picked by an objective or are integers.
+    pub components: Option<usize>,
+    /// How the answers were drawn, for `--sample`.
+    pub sampling: Option<Sampling>,
+    /// All of the preimage, for `--complete`.
+    pub preimage: Option<Preimage>,
     /// The point of smallest residual seen, where nothing was found.
     pub nearest: Option<Nearest>,
     /// The proof, where no input can give the output.
@@ -85,7 +95,7 @@ pub struct Query {
 }
 
 /// An input that gives the output asked for.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Answer {
     /// The input, flat.
     pub x: Vec<f64>,
@@ -101,19 +111,29 @@ pub struct Answer {
     pub sigma_min: f64,
     /// The dimension of the fibre `{x : f(x) = y}` there: inputs that are not fixed less the rank.
     pub fibre_dimension: usize,
+    /// Which of the query's components it lies on; `null` where components were not told apart.
+    pub component: Option<usize>,
     /// What is claimed of the distance, or of the objective where there is one.
     pub optimality: Optimality,
     /// The value of the objective of `--maximize` or `--minimize`.
     pub objective: Option<f64>,
-    /// How plausible the input is, where data or a prior to judge by was given.
+    /// How plausible the input is beside the data given: the share of the held-out rows that lie at least as far from
+    /// their nearest neighbour as the input does. `null` without data.
     pub plausibility: Option<f64>,
+    /// The distance to the nearest held-out row, over the median of these rows' own distance to theirs.
+    pub data_distance: Option<f64>,
+    /// The prior's energy, the smaller the more plausible to it; `null` without a prior.
+    pub prior: Option<f64>,
+    /// Where the input came from in the latent space of a decoder.
+    pub latent: Option<Vec<f64>>,
 }
 
 /// What is claimed of an optimum.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Optimality {
     /// No better one nearby.
+    #[default]
     Local,
     /// No better one at all.
     Proved,
@@ -195,6 +215,23 @@ impl Inversion {
     /// Every answer with its query, in order.
     pub fn answers(&self) -> impl Iterator<Item = (&Query, &Answer)> {
         self.queries.iter().flat_map(|query| query.answers.iter().map(move |answer| (query, answer)))
+    }
+}
+
+impl Query {
+    /// Drops the inputs and outputs of the answers, and what was said of the fibre: what is left says how many answers
+    /// there were and how good.
+    pub fn forget_inputs(&mut self) {
+        for answer in &mut self.answers {
+            (answer.x, answer.y, answer.latent) = (Vec::new(), Vec::new(), None);
+        }
+        if let Some(sampling) = &mut self.sampling {
+            (sampling.chains, sampling.plateaus) = (Vec::new(), Vec::new());
+        }
+        self.preimage = None;
+        if let Some(nearest) = &mut self.nearest {
+            (nearest.x, nearest.y) = (Vec::new(), Vec::new());
+        }
     }
 }
 

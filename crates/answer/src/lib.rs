@@ -1,6 +1,7 @@
 //! What is returned: the structs of an answer, and the files and text that it becomes.
 //!
 //! - [`Inversion`]: the answer of `netinverse invert`, with one [`Query`] for each row asked.
+//! - [`fibre`]: samples of a fibre, or all of it.
 //! - [`text`]: for people.
 //! - [`files`]: `.json .jsonl .npz .npy .csv .png`, chosen by extension, written under a temporary name.
 //! - [`sheet`]: inputs that are images, side by side.
@@ -9,6 +10,7 @@
 //! Numbers in JSON are the shortest that read back bit for bit; what is not finite is `null`.
 
 pub mod earlier;
+pub mod fibre;
 pub mod files;
 mod inversion;
 pub mod sheet;

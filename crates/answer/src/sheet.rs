@@ -24,17 +24,18 @@ const MAX_PIXELS: usize = 1 << 28;
 const GAP: usize = 2;
 
 impl ImageShape {
-    /// The image that an input of this shape is: `[…1, H, W]`, `[…1, C, H, W]`, `[…1, H, W, C]` with C 1 or
+    /// The image that an input of this shape is: `[…1, H, W, 1…]`, `[…1, C, H, W]`, `[…1, H, W, C]` with C 1 or
     /// 3, or a vector of s² elements, s ≥ 8.
     pub fn of(shape: &[usize]) -> Option<Self> {
         let first = shape.iter().position(|&size| size != 1)?;
+        let last = shape.iter().rposition(|&size| size != 1)?;
         let grey = |height, width| Some(ImageShape { height, width, channels: 1, channels_last: false });
-        match shape[first..] {
+        match shape[first..=last] {
             [elements] => {
                 let side = elements.isqrt();
                 if side >= 8 && side * side == elements { grey(side, side) } else { None }
             }
-            [height, width] | [height, width, 1] => grey(height, width),
+            [height, width] => grey(height, width),
             [3, height, width] => Some(ImageShape { height, width, channels: 3, channels_last: false }),
             [height, width, 3] => Some(ImageShape { height, width, channels: 3, channels_last: true }),
             _ => None,
@@ -42,7 +43,8 @@ impl ImageShape {
     }
 }
 
-/// Writes the inputs as one picture: `columns` in a line; `low` is black and `high` white.
+/// Writes the inputs as one picture: `columns` in a line; `low` is black and `high` white. An empty input leaves its place
+/// blank.
 pub fn write(
     path: &Path,
     inputs: &[&[f64]],
@@ -65,7 +67,7 @@ pub fn write(
     };
     let span = if high > low { high - low } else { 1.0 };
     let mut samples = vec![255u8; size];
-    for (index, input) in inputs.iter().enumerate() {
+    for (index, input) in inputs.iter().enumerate().filter(|(_, input)| !input.is_empty()) {
         let (left, top) = ((index % columns) * (width + GAP), (index / columns) * (height + GAP));
         for y in 0..height {
             for x in 0..width {

@@ -2,12 +2,15 @@
 
 use std::fmt::Write as _;
 
+use crate::fibre::{Preimage, Sampling};
 use crate::{Answer, Inversion, Query, Status};
 
 /// Inputs and outputs longer than this are not printed.
 const MAX_SHOWN: usize = 12;
 /// With more queries than this, each is one line.
-const MAX_TABLES: usize = 5;
+pub const MAX_TABLES: usize = 5;
+/// Components and places that are listed.
+const MAX_LISTED: usize = 8;
 
 /// Names of inputs and outputs, empty where there are none.
 #[derive(Debug, Clone, Copy, Default)]
@@ -63,8 +66,14 @@ fn line(text: &mut String, query: &Query) {
             if let Some(objective) = best.objective {
                 let _ = write!(text, " objective {}", number(objective));
             }
-            if query.radius.is_some() {
+            if let Some(plausibility) = best.plausibility {
+                let _ = write!(text, " plausibility {:<6}", short(plausibility));
+            }
+            if query.radius.is_some() || query.components.is_some() {
                 let _ = write!(text, " {}", plural(query.answers.len(), "answer", "answers"));
+                if let Some(components) = query.components {
+                    let _ = write!(text, " on {}", plural(components, "component", "components"));
+                }
             }
         }
         (None, _) if query.certificate.is_some() => {
@@ -85,15 +94,28 @@ fn table(text: &mut String, query: &Query, numbered: bool, names: Names<'_>) {
         let _ = write!(text, "row {}: ", query.row);
     }
     text.push_str(query.status.words());
-    if query.answers.len() > 1 {
-        let _ = write!(text, ", {} answers", query.answers.len());
+    if query.preimage.is_some() {
+        let _ = write!(text, ", {}", plural(query.components.unwrap_or(0), "component", "components"));
+    } else if query.answers.len() > 1 || query.sampling.is_some() {
+        let (one, many) =
+            if query.sampling.is_some() { ("sample", "samples") } else { ("answer", "answers") };
+        let _ = write!(text, ", {}", plural(query.answers.len(), one, many));
+        if let Some(components) = query.components {
+            let _ = write!(text, " on {}", plural(components, "component", "components"));
+        }
     }
     let _ = writeln!(text, ", {} evaluations", query.evaluations.total());
     if let Some(certificate) = &query.certificate {
         let _ = writeln!(text, "  proof: {}", certificate.reason);
     }
-    for (index, answer) in query.answers.iter().enumerate() {
-        details(text, index, query.answers.len(), answer, names);
+    if let Some(sampling) = &query.sampling {
+        samples(text, query, sampling, names);
+    } else if let Some(preimage) = &query.preimage {
+        complete(text, query, preimage, names);
+    } else {
+        for (index, answer) in query.answers.iter().enumerate() {
+            details(text, index, query.answers.len(), answer, names);
+        }
     }
     if let Some(radius) = query.radius.filter(|_| query.answers.len() > 1) {
         let _ = writeln!(text, "  every other answer met lies within {} of these", short(radius));
@@ -122,8 +144,120 @@ fn details(text: &mut String, index: usize, count: usize, answer: &Answer, names
         short(answer.sigma_min),
         answer.fibre_dimension
     );
+    plausibility(text, answer);
     vector(text, "x", &answer.x, names.inputs);
     vector(text, "y", &answer.y, names.outputs);
+}
+
+fn plausibility(text: &mut String, answer: &Answer) {
+    let mut parts = Vec::new();
+    if let Some(energy) = answer.prior {
+        parts.push(format!("energy {} under the prior", short(energy)));
+    }
+    if let Some(share) = answer.plausibility {
+        parts.push(format!("plausibility {}", short(share)));
+    }
+    if let Some(distance) = answer.data_distance {
+        parts.push(format!("{} times the data's own distance from the data", short(distance)));
+    }
+    if !parts.is_empty() {
+        let _ = writeln!(text, "    {}", parts.join(", "));
+    }
+}
+
+/// How samples were drawn, and what they say of components; the samples themselves are for files.
+fn samples(text: &mut String, query: &Query, sampling: &Sampling, names: Names<'_>) {
+    if !query.answers.is_empty() {
+        let _ = writeln!(
+            text,
+            "  effective size {}, R-hat {} ({}), acceptance {}, {}, {} by the reverse check",
+            short(sampling.effective_size),
+            sampling.r_hat.map_or("infinite".into(), short),
+            if sampling.mixed { "mixed" } else { "not mixed: shares of components are those of the starts" },
+            short(sampling.acceptance),
+            plural(sampling.jumps, "jump", "jumps"),
+            plural(sampling.reverse_rejections, "rejection", "rejections"),
+        );
+        let residual = query.answers.iter().map(|answer| answer.residual).fold(0.0, f64::max);
+        let _ = writeln!(
+            text,
+            "  largest residual {} (`-o FILE` or `--format json` has the samples)",
+            short(residual)
+        );
+    }
+    for (index, component) in sampling.components.iter().enumerate().take(MAX_LISTED) {
+        let _ = writeln!(
+            text,
+            "  component {index}: {}, share {} ± {}",
+            plural(component.count, "sample", "samples"),
+            short(component.share),
+            short(component.standard_error)
+        );
+    }
+    if let Some(first) = sampling.plateaus.first() {
+        let _ = writeln!(
+            text,
+            "  plateaus, not sampled: the Jacobian has rank {} at {} that were met, such as",
+            first.rank,
+            plural(sampling.plateaus.len(), "place", "places")
+        );
+        vector(text, "x", &first.x, names.inputs);
+    }
+}
+
+/// The components of a complete preimage, each with its nearest answer.
+fn complete(text: &mut String, query: &Query, preimage: &Preimage, names: Names<'_>) {
+    if !preimage.whole {
+        let _ = writeln!(text, "  a limit ended the search: components may be missing");
+    } else if preimage.components.is_empty() && query.certificate.is_none() {
+        let _ = writeln!(
+            text,
+            "  the complete preimage within the bounds is empty (in double precision: no proof)"
+        );
+    }
+    for answer in query.answers.iter().take(MAX_LISTED) {
+        let Some((index, component)) = answer.component.and_then(|i| Some((i, preimage.components.get(i)?)))
+        else {
+            continue;
+        };
+        let segments: usize = component.polylines.iter().map(|line| line.segments().count()).sum();
+        let closed = component.polylines.len() == 1 && component.polylines[0].closed;
+        let mut parts = Vec::new();
+        if segments > 0 {
+            parts.push(format!(
+                "{} of length {} ({})",
+                if closed { "a closed line" } else { "lines" },
+                short(component.length),
+                plural(segments, "segment", "segments")
+            ));
+        }
+        if !component.plateaus.is_empty() {
+            let area: f64 = component.plateaus.iter().map(|&plateau| preimage.area(plateau)).sum();
+            parts.push(format!(
+                "{} of area {}",
+                plural(component.plateaus.len(), "plateau", "plateaus"),
+                short(area)
+            ));
+        }
+        if parts.is_empty() {
+            parts.push("a point".into());
+        }
+        let _ = writeln!(
+            text,
+            "  component {index}: {}; nearest answer: residual {}, distance {}",
+            parts.join(" and "),
+            short(answer.residual),
+            short(answer.distance)
+        );
+        vector(text, "x", &answer.x, names.inputs);
+    }
+    if query.answers.len() > MAX_LISTED {
+        let _ = writeln!(
+            text,
+            "  and {} (`-o FILE.svg` draws them, `--format json` has them)",
+            plural(query.answers.len() - MAX_LISTED, "more", "more")
+        );
+    }
 }
 
 fn vector(text: &mut String, letter: &str, values: &[f64], names: &[String]) {

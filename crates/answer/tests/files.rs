@@ -19,8 +19,7 @@ fn answer(x: Vec<f64>) -> Answer {
         sigma_min: 0.5,
         fibre_dimension: 1,
         optimality: Optimality::Local,
-        objective: None,
-        plausibility: None,
+        ..Answer::default()
     }
 }
 
@@ -30,9 +29,7 @@ fn query(row: usize, status: Status, answers: Vec<Answer>) -> Query {
         status,
         answers,
         evaluations: Evaluations { forward: 3, vjp: 2, jvp: 1 },
-        radius: None,
-        nearest: None,
-        certificate: None,
+        ..Query::default()
     }
 }
 
@@ -93,6 +90,7 @@ fn images_are_known_by_their_shape() {
         (&[1, 28, 20, 1], grey(28, 20)),
         (&[1, 3, 4, 5], Some(ImageShape { height: 4, width: 5, channels: 3, channels_last: false })),
         (&[1, 4, 5, 3], Some(ImageShape { height: 4, width: 5, channels: 3, channels_last: true })),
+        (&[1, 784, 1], grey(28, 28)),
         (&[1, 9], None),
         (&[1, 785], None),
         (&[1, 2, 4, 5], None),

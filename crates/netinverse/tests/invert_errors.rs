@@ -21,6 +21,9 @@ fn each_is_refused_at_its_place() {
     write("half.csv", "0.5\n");
     write("rows.csv", "1,2\n3,4\n");
     write("near.csv", "0,0,0\n1,1,1\n0,1,0\n");
+    write("data.csv", &(0..40).map(|i| format!("{i},{},1\n", i % 7)).collect::<Vec<_>>().concat());
+    write("same.csv", &"1,2,3\n".repeat(40));
+    write("nan3.csv", "1,2,3\n1,nan,3\n");
     write("empty.vnnlib", "");
     write("answers.json", "{}");
     let declare = |n: usize| -> String {
@@ -117,6 +120,73 @@ fn each_is_refused_at_its_place() {
             &["--target", "1,2", "--resume", "answers.json"],
             &["`--resume`: answers.json: line 1: this is no answer"],
         ),
+        (
+            &["--target", "1,2", "-o", "answer.svg"],
+            &["`-o`: answer.svg: only a complete preimage is drawn", "--complete"],
+        ),
+        (
+            &["--target", "1,2", "--prior", "magic"],
+            &["`--prior`: `magic` is not a prior", "hint: write none"],
+        ),
+        (
+            &["--target", "1,2", "--prior", "gaussian"],
+            &["`--prior`: a gaussian prior is learned from data", "--data"],
+        ),
+        (
+            &["--target", "1,2", "--prior", "pca=0", "--data", "data.csv"],
+            &["`--prior`: `0` is not a number of components"],
+        ),
+        (&["--target", "1,2", "--prior", "tv=1"], &["`--prior`: `tv` takes no value"]),
+        (&["--target", "1,2", "--prior", "tv"], &["`--prior`: the network's inputs are not an image"]),
+        (&["--target", "1,2", "--prior", "decoder"], &["`--prior`: `decoder` needs a file"]),
+        (&["--target", "1,2", "--prior", "decoder=missing.onnx"], &["`--prior`: missing.onnx: no such file"]),
+        (
+            &["--target", "1,2", "--prior", "decoder=net.onnx"],
+            &["`--prior`: the decoder gives 2 numbers, the network has 3 inputs"],
+        ),
+        (
+            &["--target", "1,2", "--prior", "autoencoder=net.onnx"],
+            &["`--prior`: the autoencoder takes 3 numbers and gives 2, the network has 3 inputs"],
+        ),
+        (
+            &["--maximize", "y0", "--bounds", "0,1", "--prior", "pca", "--data", "data.csv"],
+            &["`--prior`: an objective and a prior"],
+        ),
+        (
+            &["--target", "1,2", "--integer", "0", "--prior", "pca", "--data", "data.csv"],
+            &["`--prior`: a prior is not searched over integer inputs"],
+        ),
+        (&["--target", "1,2", "--data", "rows.csv"], &["`--data`: rows.csv: ", "3"]),
+        (&["--target", "1,2", "--data", "near.csv"], &["`--data`: 3 rows are too few", "at least 25"]),
+        (&["--target", "1,2", "--data", "empty.csv"], &["`--data`: empty.csv: the file is empty"]),
+        (
+            &["--target", "1,2", "--data", "nan3.csv"],
+            &["`--data`: nan3.csv: line 2, column 2: the value is NaN"],
+        ),
+        (
+            &["--target", "1,2", "--prior", "gaussian", "--data", "same.csv"],
+            &["`--data`: all rows are the same"],
+        ),
+        (&["--target", "1,2", "--sample", "0", "--bounds", "0,1"], &["`--sample`: at least one"]),
+        (
+            &["--target", "1,2", "--sample", "9"],
+            &["`--sample`: without a prior samples are uniform", "--bounds"],
+        ),
+        (
+            &["--class", "1", "--sample", "9", "--bounds", "0,1"],
+            &["`--sample`: a fibre is that of output values"],
+        ),
+        (
+            &["--target", "1,2", "--sample", "9", "--bounds", "0,1", "--subject-to", "x0 <= x1"],
+            &["`--sample`: samples are drawn in a box"],
+        ),
+        (&["--target", "1,2", "--sample", "9", "--count", "2"], &["cannot be used with"]),
+        (
+            &["--target", "1,2", "--complete", "--bounds", "0,1"],
+            &["`--complete`: the complete preimage needs one output, the network has 2"],
+        ),
+        (&["--target", "1,2", "--complete"], &["`--complete`: ", "give `--bounds`"]),
+        (&["--class", "1", "--complete", "--bounds", "0,1"], &["`--complete`: ", "give `--target`"]),
         (&["--target", "1,2", "--class", "1"], &["cannot be used with"]),
         (&["--target", "1,2", "--time-limit", "-1"], &["--time-limit"]),
     ];

@@ -11,6 +11,7 @@
 //! A shape is that of **one sample**; the batch is an axis of ours in front of every value.
 
 mod builder;
+mod compose;
 pub mod enclose;
 mod eval;
 mod export;

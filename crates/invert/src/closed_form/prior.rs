@@ -92,6 +92,31 @@ impl GaussianPrior {
         self.mean.len()
     }
 
+    /// F, n×k
+    pub(crate) fn factors(&self) -> &Matrix {
+        &self.factors
+    }
+
+    /// d
+    pub(crate) fn diagonal(&self) -> &[f64] {
+        &self.diagonal
+    }
+
+    /// The standard deviation of each input alone.
+    pub fn marginal_deviations(&self) -> Vec<f64> {
+        let variance = |i: usize| dot(self.factors.row(i), self.factors.row(i)) + self.diagonal[i];
+        (0..self.inputs()).map(|i| variance(i).sqrt()).collect()
+    }
+
+    /// S⁻¹v, by Woodbury's identity.
+    pub fn precision_times(&self, v: &[f64]) -> Vec<f64> {
+        let scaled: Vec<f64> = v.iter().zip(&self.diagonal).map(|(v, d)| v / d).collect();
+        let mut inside = self.factors.apply_left(&scaled);
+        self.inner.solve(&mut inside);
+        let explained = self.factors.apply(&inside);
+        scaled.iter().zip(explained).zip(&self.diagonal).map(|((s, e), d)| s - e / d).collect()
+    }
+
     /// S A for A n×r, without forming S.
     fn covariance_times(&self, a: &Matrix) -> Matrix {
         let mut out = self.factors.product(&self.factors.transposed_product(a));

@@ -10,12 +10,15 @@ use netinverse_network::{Evaluator, Network};
 use netinverse_spec::TargetSet;
 
 use super::certificate::{Proofs, by_multipliers, by_range};
+use super::plausible::Evaluated;
 use super::prepare::Prepared;
 use super::{goals, region};
 use crate::solve::{Domain, Found, Goal, Norm, Options, PeeledGoal, Polyhedron, QueryResult, peel, solve};
 
 /// Bytes of Jacobians held at a time at most.
 const JACOBIAN_BYTES: usize = 1 << 26;
+/// Queries that are solved in one group, where memory allows: small enough for the live line to move.
+const GROUP: usize = 64;
 /// Steps of an attempt at most, in each phase of the solver.
 const STEPS: usize = 100;
 /// Margins, relative to the magnitude of the outputs, by which strict rows are asked to hold, one a try:
@@ -47,6 +50,13 @@ struct Effort {
     starts: usize,
 }
 
+impl Effort {
+    /// Whether the solver walks between answers to tell components apart.
+    fn told_apart(self) -> bool {
+        self.count > 1
+    }
+}
+
 /// What became of it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Attempt {
@@ -54,6 +64,8 @@ pub(super) struct Attempt {
     pub(super) evaluations: Evaluations,
     pub(super) nearest: Option<Nearest>,
     pub(super) radius: f64,
+    /// Components of the fibre that were met, where they were told apart.
+    pub(super) components: Option<usize>,
     /// Whether a limit ended the search.
     pub(super) stopped: bool,
 }
@@ -66,6 +78,8 @@ pub(super) struct Judge<'a> {
     norm: Norm,
     /// What is proved of each region, once it was asked for.
     pub(super) proofs: Vec<OnceLock<Proofs>>,
+    /// Rows of data with their outputs, once they were asked for.
+    pub(super) evaluated: OnceLock<Evaluated>,
 }
 
 impl<'a> Judge<'a> {
@@ -75,6 +89,7 @@ impl<'a> Judge<'a> {
             single: Evaluator::new(&prepared.network),
             norm: prepared.problem().norm.into(),
             proofs: prepared.regions.iter().map(|_| OnceLock::new()).collect(),
+            evaluated: OnceLock::new(),
             prepared,
         }
     }
@@ -167,9 +182,9 @@ impl<'a> Judge<'a> {
             // Without freedom there is no nearer answer; the solver's end points are local otherwise.
             optimality: if free.is_empty() { Optimality::Proved } else { Optimality::Local },
             objective,
-            plausibility: None,
             x,
             y,
+            ..Answer::default()
         })
     }
 
@@ -199,7 +214,7 @@ impl<'a> Judge<'a> {
                 let attempt = &mut attempts[index];
                 let Some(result) = result else { continue };
                 let found = !result.answers.is_empty();
-                self.take(attempt, &aims[index], domain, result);
+                self.take(attempt, &aims[index], domain, result, effort);
                 if found && attempt.answers.is_empty() {
                     again.push(index);
                 }
@@ -248,7 +263,7 @@ impl<'a> Judge<'a> {
                 let results = self.level(domain, &from, &pending, 0, false, effort, budget, progress);
                 for (&index, result) in pending.iter().zip(results) {
                     if let Some(result) = result {
-                        self.take(&mut attempts[index], &aims[index], domain, result);
+                        self.take(&mut attempts[index], &aims[index], domain, result, effort);
                     }
                 }
             }
@@ -363,18 +378,29 @@ impl<'a> Judge<'a> {
             restarts: 4,
             data: Vec::new(),
             steps: STEPS,
-            batch: (JACOBIAN_BYTES / row.max(1)).clamp(8, 2048),
+            batch: (JACOBIAN_BYTES / row.max(1)).clamp(8, 2 * GROUP.max(GROUP * effort.count)),
         }
     }
 
     /// Keeps of a result what the replay confirms.
-    fn take(&self, attempt: &mut Attempt, aim: &Aim<'_>, domain: &Domain, result: QueryResult) {
+    fn take(
+        &self,
+        attempt: &mut Attempt,
+        aim: &Aim<'_>,
+        domain: &Domain,
+        result: QueryResult,
+        effort: Effort,
+    ) {
         let spent = result.evaluations;
         attempt.evaluations.add(Evaluations { forward: spent.forward, vjp: spent.vjp, jvp: spent.jvp });
         attempt.stopped = result.stopped.is_some();
         attempt.radius = result.radius;
-        for Found { x, .. } in result.answers {
-            attempt.answers.extend(self.answer(aim, domain, x, &mut attempt.evaluations));
+        attempt.components = effort.told_apart().then_some(result.components);
+        for Found { x, component, .. } in result.answers {
+            if let Some(mut answer) = self.answer(aim, domain, x, &mut attempt.evaluations) {
+                answer.component = effort.told_apart().then_some(component);
+                attempt.answers.push(answer);
+            }
         }
         if attempt.answers.is_empty()
             && let (Some(seen), Some(set)) = (result.best, aim.set)

@@ -26,17 +26,25 @@
 //! ```
 
 mod attempt;
+mod belief;
 mod certificate;
+mod complete;
+mod conditions;
+mod decoder;
+mod descent;
 mod extreme;
 mod goals;
 mod integers;
 mod optimum;
+mod plausible;
 mod prepare;
 mod problem;
 mod region;
 mod run;
+mod sampling;
 mod scaling;
 
+pub use belief::Resources;
 pub use prepare::Prepared;
-pub use problem::{Asked, NormName, Objective, Problem};
+pub use problem::{Asked, DataSource, NetworkFile, NormName, Objective, PriorName, Problem};
 pub use run::{CHUNK, invert, invert_rows};

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::attempt::{Aim, Attempt, Judge, MARGINS, anything};
 use super::certificate::Proofs;
+use super::conditions::Conditions;
 use super::extreme::Ascent;
 use super::{goals, integers, region};
 use crate::solve::Domain;
@@ -42,7 +43,7 @@ impl Judge<'_> {
         attempts
     }
 
-    /// What answers are ordered by, the smallest first: the distance, or the objective.
+    /// What answers are ordered by, the smallest first: the distance, the objective, or the prior's energy.
     pub(super) fn rank(&self, answer: &Answer) -> f64 {
         match (answer.objective, &self.prepared.problem().objective) {
             (Some(value), Some(objective)) => {
@@ -52,7 +53,7 @@ impl Judge<'_> {
                     value
                 }
             }
-            _ => answer.distance,
+            _ => answer.prior.unwrap_or(answer.distance),
         }
     }
 
@@ -65,6 +66,12 @@ impl Judge<'_> {
         budget: &Budget,
         progress: &dyn Progress,
     ) -> Vec<Attempt> {
+        if let Some(energy) = &self.prepared.belief.energy {
+            return self.most_plausible(energy, domain, aims, count, budget, progress);
+        }
+        if let Some(decoder) = &self.prepared.belief.decoder {
+            return self.decoded(decoder, domain, aims, count, budget, progress);
+        }
         let Some((form, _)) = &self.prepared.objective else {
             return self.search(domain, aims, count, true, budget, progress);
         };
@@ -95,13 +102,9 @@ impl Judge<'_> {
         let Some((form, constant)) = &self.prepared.objective else { return attempt };
         let margin = MARGINS[0] * self.output_size(aim);
         let goal = aim.set.map_or_else(anything, |set| goals::goal(set, self.prepared.outputs(), margin));
-        let ascent = Ascent {
-            evaluator: &self.evaluator,
-            domain,
-            goal: &goal,
-            form,
-            tolerance: self.tolerance(aim.set).min(region::solver_tolerance(domain)),
-        };
+        let tolerance = self.tolerance(aim.set).min(region::solver_tolerance(domain));
+        let conditions = Conditions { evaluator: &self.evaluator, domain, goal: &goal, tolerance };
+        let ascent = Ascent { conditions, form };
         let stop = || budget.stop().is_some();
         let raised: Vec<(Option<Answer>, Evaluations)> = attempt
             .answers
@@ -122,6 +125,7 @@ impl Judge<'_> {
         for answer in &mut attempt.answers {
             let value = -self.rank(answer);
             let reached = limit.is_some_and(|l| l + constant - value <= 1e-10 * value.abs().max(1.0));
+            answer.component = None; // an ascent does not stay on the fibre
             answer.optimality = if reached { Optimality::Proved } else { Optimality::Local };
         }
         let count = self.prepared.problem().count;

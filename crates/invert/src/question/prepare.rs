@@ -7,9 +7,10 @@ use netinverse_spec::{
     Shared, Specification, Target, TargetSet, Variable, Vocabulary, parse_linear, parse_where,
 };
 
+use super::belief::{Belief, Resources};
 use super::problem::{Asked, Problem};
 use super::region::Region;
-use super::scaling;
+use super::{complete, sampling, scaling};
 
 /// A problem checked against its network.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub struct Prepared {
     pub(super) output_meaning: OutputScale,
     /// Answers are at least this far apart.
     pub(super) separation: f64,
+    /// The prior and the data.
+    pub(super) belief: Belief,
 }
 
 impl Prepared {
@@ -39,6 +42,15 @@ impl Prepared {
     /// Widths that do not fit, numbers that are not finite, bounds, fixed inputs and conditions that
     /// contradict each other, classes out of range, expressions that do not parse: each with its option.
     pub fn new(network: &Network, problem: Problem) -> Result<Self> {
+        Self::with(network, problem, &Resources::default())
+    }
+
+    /// The same with the data and the network that the problem names.
+    ///
+    /// # Errors
+    /// Also a prior that lacks what it needs or does not fit, data of another width or too few, and a complete preimage
+    /// or samples of what has none.
+    pub fn with(network: &Network, problem: Problem, resources: &Resources) -> Result<Self> {
         let (n, m) = (network.input_size(), network.output_size());
         let input_scale = match &problem.input_scale {
             Some(rows) => Some(scaling::pairs(rows, n, "--input-scale")?),
@@ -75,7 +87,8 @@ impl Prepared {
                 .hint("give `--bounds lo,hi`, or a file with a row for each input"));
         }
         let separation = problem.separation.unwrap_or_else(|| default_separation(&regions, n));
-        Ok(Prepared {
+        let belief = Belief::new(&problem, network, resources, &regions)?;
+        let prepared = Prepared {
             network: scaling::wrap(network, input_scale.as_deref(), output_scale.as_deref())?,
             inner: scaling::wrap(network, input_scale.as_deref(), None)?,
             output_meaning: output_meaning(network),
@@ -84,8 +97,16 @@ impl Prepared {
             regions,
             objective,
             separation,
+            belief,
             problem,
-        })
+        };
+        if prepared.problem.complete {
+            complete::check(&prepared)?;
+        }
+        if prepared.problem.sample.is_some() {
+            sampling::check(&prepared)?;
+        }
+        Ok(prepared)
     }
 
     /// The problem as it was given.

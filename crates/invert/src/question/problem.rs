@@ -41,6 +41,18 @@ pub struct Problem {
     pub count: usize,
     /// How far apart they are (L2); absent: 5 % of the bounds' diagonal.
     pub separation: Option<f64>,
+    /// All of the preimage in the plane of two inputs, instead of searched answers.
+    #[serde(default)]
+    pub complete: bool,
+    /// This many samples of the fibre, instead of searched answers.
+    #[serde(default)]
+    pub sample: Option<usize>,
+    /// What makes an input plausible.
+    #[serde(default)]
+    pub prior: PriorName,
+    /// Rows of inputs to learn the prior from, to start from, and to judge plausibility by.
+    #[serde(default)]
+    pub data: Option<DataSource>,
     /// The largest residual of an answer; absent: 1e-10 · max(1, |y|∞).
     pub tolerance: Option<f64>,
     /// Random starts of a query at most.
@@ -113,6 +125,51 @@ pub enum NormName {
     Linf,
 }
 
+/// What makes an input plausible, besides giving the output.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum PriorName {
+    /// Nothing: the nearest to the reference is wanted.
+    #[default]
+    None,
+    /// A Gaussian of the data: its leading principal components, and what is left of each input's variance.
+    Gaussian {
+        /// Components at most.
+        rank: Option<usize>,
+    },
+    /// Probabilistic principal components of the data: the same variance is left in all other directions.
+    Pca {
+        /// Components; absent: 95 % of the variance.
+        rank: Option<usize>,
+    },
+    /// Total variation of an image.
+    Tv,
+    /// The image of a standard normal latent vector under a network.
+    Decoder(NetworkFile),
+    /// What a network that reproduces plausible inputs leaves unchanged.
+    Autoencoder(NetworkFile),
+}
+
+/// A network beside the model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkFile {
+    /// The path, as given.
+    pub path: String,
+    /// The SHA-256 of the file.
+    pub sha256: String,
+}
+
+/// Rows of data: where they come from, and what tells whether they are the same ones.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataSource {
+    /// As given.
+    pub source: String,
+    /// The number of rows.
+    pub rows: usize,
+    /// The SHA-256 of the numbers (little-endian doubles, row by row).
+    pub sha256: String,
+}
+
 impl From<NormName> for Norm {
     fn from(name: NormName) -> Norm {
         match name {
@@ -148,6 +205,10 @@ impl Problem {
             norm: NormName::L2,
             count: 1,
             separation: None,
+            complete: false,
+            sample: None,
+            prior: PriorName::None,
+            data: None,
             tolerance: None,
             starts: 64,
             seed: 0,
@@ -157,6 +218,20 @@ impl Problem {
     /// The question as canonical JSON: what a run's hash covers.
     pub fn json(&self) -> Result<Vec<u8>> {
         serde_json::to_vec(self).map_err(|error| Error::new(ErrorKind::Io, error.to_string()))
+    }
+}
+
+impl PriorName {
+    /// In a word.
+    pub fn word(&self) -> &'static str {
+        match self {
+            PriorName::None => "none",
+            PriorName::Gaussian { .. } => "gaussian",
+            PriorName::Pca { .. } => "pca",
+            PriorName::Tv => "tv",
+            PriorName::Decoder(_) => "decoder",
+            PriorName::Autoencoder(_) => "autoencoder",
+        }
     }
 }
 

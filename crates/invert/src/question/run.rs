@@ -36,6 +36,7 @@ pub fn invert_rows(
     let judge = Judge::new(prepared);
     let rows = &prepared.problem().rows;
     progress.stage("inverting", Some(rows.len() as u64));
+    progress.update(0, "none solved yet");
     let mut tally = Tally::default();
     for first in (0..rows.len()).step_by(CHUNK) {
         let chunk = first..(first + CHUNK).min(rows.len());
@@ -45,11 +46,13 @@ pub fn invert_rows(
         let live = Live { outer: progress, done: (chunk.len() - asked.len() + first) as u64, tally: &tally };
         let mut fresh = answer_chunk(&judge, &asked, &budget.clone().with_seed(seed), &live)?.into_iter();
         for query in chunk.clone() {
-            let answered = match earlier.remove(&rows[query]) {
-                Some(answered) => Some(answered),
-                None => fresh.next(),
-            };
-            if let Some(answered) = answered {
+            let before = earlier.remove(&rows[query]);
+            let answered_before = before.is_some();
+            let answered = before.or_else(|| fresh.next());
+            if let Some(mut answered) = answered {
+                if !answered_before {
+                    judge.score(&mut answered);
+                }
                 tally.add(&answered);
                 each(answered)?;
             }
@@ -124,6 +127,12 @@ fn answer_chunk(
         let unasked = queries.iter().zip(gathered);
         return Ok(unasked.map(|(&query, gathered)| conclude(judge, rows[query], gathered, true)).collect());
     }
+    if prepared.problem().complete {
+        return judge.preimages(queries, budget);
+    }
+    if prepared.problem().sample.is_some() {
+        return judge.samples(queries, budget, progress);
+    }
     for (index, region) in prepared.regions.iter().enumerate() {
         let mut near: Vec<Vec<f64>> = Vec::with_capacity(queries.len());
         let mut sets: Vec<Option<TargetSet>> = Vec::with_capacity(queries.len());
@@ -161,19 +170,27 @@ fn answer_chunk(
         .collect())
 }
 
+impl Judge<'_> {
+    /// Scores a query's answers beside the data, where there are data, and gives their energy under the prior.
+    fn score(&self, query: &mut Query) {
+        let belief = &self.prepared.belief;
+        for answer in &mut query.answers {
+            if let Some(energy) = &belief.energy {
+                answer.prior = Some(energy.value(&answer.x));
+            }
+            if let Some(score) = belief.score(&answer.x) {
+                answer.plausibility = Some(score.plausibility);
+                answer.data_distance = score.distance;
+            }
+        }
+    }
+}
+
 /// One query from its attempts in all regions.
 fn conclude(judge: &Judge<'_>, row: usize, gathered: Gathered, stopped: bool) -> Query {
     let prepared = judge.prepared;
     let Gathered { attempts, proofs } = gathered;
-    let mut query = Query {
-        row,
-        status: Status::NotFound,
-        answers: Vec::new(),
-        evaluations: netinverse_answer::Evaluations::default(),
-        radius: None,
-        nearest: None,
-        certificate: None,
-    };
+    let mut query = Query { row, ..Query::default() };
     let several = attempts.len() > 1;
     let mut radius = 0.0f64;
     let mut any_stopped = stopped;
@@ -181,7 +198,13 @@ fn conclude(judge: &Judge<'_>, row: usize, gathered: Gathered, stopped: bool) ->
         query.evaluations.add(attempt.evaluations);
         radius = radius.max(attempt.radius);
         any_stopped |= attempt.stopped;
-        query.answers.extend(attempt.answers);
+        // Regions are told apart by their conditions: a component of one is none of another.
+        let known = query.components.unwrap_or(0);
+        query.answers.extend(attempt.answers.into_iter().map(|mut answer| {
+            answer.component = answer.component.map(|own| own + known);
+            answer
+        }));
+        query.components = attempt.components.map(|own| own + known).or(query.components);
         let nearer =
             |nearest: &Nearest| query.nearest.as_ref().is_none_or(|kept| nearest.residual < kept.residual);
         if let Some(nearest) = attempt.nearest.filter(nearer) {
@@ -196,8 +219,11 @@ fn conclude(judge: &Judge<'_>, row: usize, gathered: Gathered, stopped: bool) ->
         query.status = Status::Solved;
         query.nearest = None;
         // Among optima and integers the farthest-point order has no say.
-        let by_distance = prepared.objective.is_none() && prepared.problem().integers.is_empty();
+        let by_distance = prepared.objective.is_none()
+            && prepared.problem().integers.is_empty()
+            && !prepared.belief.prefers();
         query.radius = (count > 1 && by_distance).then_some(radius);
+        query.components = query.components.filter(|_| by_distance);
     } else if let Some(proofs) =
         proofs.into_iter().collect::<Option<Vec<Certificate>>>().filter(|proofs| !proofs.is_empty())
     {
@@ -205,6 +231,9 @@ fn conclude(judge: &Judge<'_>, row: usize, gathered: Gathered, stopped: bool) ->
         query.certificate = proofs.into_iter().next();
     } else if any_stopped {
         query.status = Status::Limit;
+    }
+    if query.answers.is_empty() {
+        query.components = None;
     }
     query
 }

@@ -62,8 +62,8 @@ impl Console {
 impl Progress for Console {
     fn stage(&self, name: &str, total: Option<u64>) {
         let template = match total {
-            Some(_) => "{prefix} {bar:24} {percent:>3}%  {msg}",
-            None => "{prefix} {spinner} {msg}",
+            Some(_) => "{prefix} {bar:24} {percent:>3}% {elapsed:>4}  {msg}",
+            None => "{prefix} {spinner} {elapsed:>4}  {msg}",
         };
         if let Ok(style) = ProgressStyle::with_template(template) {
             self.bar.set_style(style);
@@ -72,6 +72,10 @@ impl Progress for Console {
         self.bar.set_position(0);
         self.bar.set_message("");
         self.bar.set_prefix(name.to_string());
+        // A line that moves says that work goes on, also where a step takes long.
+        if !self.bar.is_hidden() {
+            self.bar.enable_steady_tick(Duration::from_millis(250));
+        }
         if self.verbose() {
             self.line(name);
         }

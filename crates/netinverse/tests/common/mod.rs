@@ -132,6 +132,9 @@ fn conforms(value: &Value, schema: &Value, root: &Value, at: &str) -> Result<(),
                 one => is_of_type(value, one.as_str().unwrap()),
             },
             "minimum" => value.as_f64().is_none_or(|v| v >= wanted.as_f64().unwrap()),
+            "maximum" => value.as_f64().is_none_or(|v| v <= wanted.as_f64().unwrap()),
+            "minItems" => value.as_array().is_none_or(|v| v.len() as u64 >= wanted.as_u64().unwrap()),
+            "maxItems" => value.as_array().is_none_or(|v| v.len() as u64 <= wanted.as_u64().unwrap()),
             "pattern" => {
                 // The one pattern in use.
                 assert_eq!(wanted, "^[0-9a-f]{64}$");
@@ -171,6 +174,7 @@ fn is_of_type(value: &Value, name: &str) -> bool {
         "object" => value.is_object(),
         "array" => value.is_array(),
         "string" => value.is_string(),
+        "boolean" => value.is_boolean(),
         "number" => value.is_number(),
         "integer" => value.is_u64() || value.is_i64(),
         "null" => value.is_null(),

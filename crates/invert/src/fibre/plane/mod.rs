@@ -153,6 +153,16 @@ pub fn preimages(
     Ok(PlanePreimages { free, preimages, stopped })
 }
 
+/// The two free inputs, if [`preimages`] takes this network in this box.
+///
+/// # Errors
+/// Those of [`preimages`].
+pub fn supported(network: &Network, lower: &[f64], upper: &[f64]) -> Result<[usize; 2]> {
+    let free = check(network, lower, upper, &[])?;
+    Lowered::new(network, lower, free)?;
+    Ok(free)
+}
+
 struct Search<'a> {
     root: Cell,
     options: &'a PlaneOptions,

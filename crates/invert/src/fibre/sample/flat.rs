@@ -98,50 +98,76 @@ fn on_line(surface: &Surface, origin: &[f64], direction: &[f64], trials: usize) 
     let at = |t: f64| -> Vec<f64> { origin.iter().zip(direction).map(|(o, d)| o + t * d).collect() };
     let times: Vec<f64> = (0..=trials).map(|k| from + (to - from) * k as f64 / trials as f64).collect();
     let values = surface.residuals(&times.iter().map(|&t| at(t)).collect::<Vec<_>>());
-    let mut roots = Vec::new();
-    for k in 0..trials {
-        if (values[k] > 0.0) != (values[k + 1] > 0.0) {
-            let t = refine(surface, &at, (times[k], values[k]), (times[k + 1], values[k + 1]));
-            let x = at(t);
-            if surface.inside(&x) && surface.is_zero(&surface.residuals(std::slice::from_ref(&x))) {
-                roots.push(x);
-            }
-        }
-    }
-    roots
+    let brackets: Vec<Bracket> = (0..trials)
+        .filter(|&k| (values[k] > 0.0) != (values[k + 1] > 0.0))
+        .map(|k| Bracket {
+            a: times[k],
+            fa: values[k],
+            b: times[k + 1],
+            fb: values[k + 1],
+            side: 0,
+            root: None,
+        })
+        .collect();
+    let roots: Vec<Vec<f64>> = refine(surface, &at, brackets).into_iter().map(at).collect();
+    let residuals = surface.residuals(&roots);
+    let on =
+        |(x, residual): (Vec<f64>, f64)| (surface.inside(&x) && surface.is_zero(&[residual])).then_some(x);
+    roots.into_iter().zip(residuals).filter_map(on).collect()
 }
 
-/// A root between two values of different signs: the Illinois form of regula falsi, and bisection where it is slow.
-fn refine(
-    surface: &Surface,
-    at: &dyn Fn(f64) -> Vec<f64>,
-    (mut a, mut fa): (f64, f64),
-    (mut b, mut fb): (f64, f64),
-) -> f64 {
-    let mut side = 0;
-    for step in 0..REFINEMENTS {
-        let secant = (a * fb - b * fa) / (fb - fa);
-        let bisect = step % 8 == 7 || secant.is_nan() || secant < a || secant > b;
-        let t = if bisect { 0.5 * (a + b) } else { secant };
-        let value = surface.residuals(&[at(t)])[0];
-        if value == 0.0 || (b - a) <= f64::EPSILON * (a.abs() + b.abs()) {
-            return t;
-        }
-        if (value > 0.0) == (fb > 0.0) {
-            (b, fb) = (t, value);
-            if side == -1 {
-                fa *= 0.5;
+/// Two places of a line between which there is a root.
+struct Bracket {
+    a: f64,
+    fa: f64,
+    b: f64,
+    fb: f64,
+    /// The end that was moved last, −1 or 1.
+    side: i8,
+    root: Option<f64>,
+}
+
+impl Bracket {
+    fn trial(&self, step: usize) -> f64 {
+        let secant = (self.a * self.fb - self.b * self.fa) / (self.fb - self.fa);
+        let bisect = step % 8 == 7 || secant.is_nan() || secant < self.a || secant > self.b;
+        if bisect { 0.5 * (self.a + self.b) } else { secant }
+    }
+
+    fn narrow(&mut self, t: f64, value: f64) {
+        if value == 0.0 || (self.b - self.a) <= f64::EPSILON * (self.a.abs() + self.b.abs()) {
+            self.root = Some(t);
+        } else if (value > 0.0) == (self.fb > 0.0) {
+            (self.b, self.fb) = (t, value);
+            if self.side == -1 {
+                self.fa *= 0.5;
             }
-            side = -1;
+            self.side = -1;
         } else {
-            (a, fa) = (t, value);
-            if side == 1 {
-                fb *= 0.5;
+            (self.a, self.fa) = (t, value);
+            if self.side == 1 {
+                self.fb *= 0.5;
             }
-            side = 1;
+            self.side = 1;
         }
     }
-    if fa.abs() < fb.abs() { a } else { b }
+}
+
+/// A root in each bracket, all of them in one batch: the Illinois form of regula falsi, and bisection where it is slow.
+fn refine(surface: &Surface, at: &dyn Fn(f64) -> Vec<f64>, mut brackets: Vec<Bracket>) -> Vec<f64> {
+    for step in 0..REFINEMENTS {
+        let open: Vec<usize> = (0..brackets.len()).filter(|&k| brackets[k].root.is_none()).collect();
+        if open.is_empty() {
+            break;
+        }
+        let trials: Vec<f64> = open.iter().map(|&k| brackets[k].trial(step)).collect();
+        let values = surface.residuals(&trials.iter().map(|&t| at(t)).collect::<Vec<_>>());
+        for ((k, t), value) in open.into_iter().zip(trials).zip(values) {
+            brackets[k].narrow(t, value);
+        }
+    }
+    let nearer = |bracket: &Bracket| if bracket.fa.abs() < bracket.fb.abs() { bracket.a } else { bracket.b };
+    brackets.iter().map(|bracket| bracket.root.unwrap_or_else(|| nearer(bracket))).collect()
 }
 
 /// The roots in a flat that Newton's method reaches from random points of it.

@@ -38,12 +38,13 @@ use netinverse_base::{Budget, Error, Place as ErrorPlace, Result, StopReason};
 use netinverse_network::Network;
 use rayon::prelude::*;
 
+use crate::closed_form::GaussianPrior;
 use chain::{Chain, Tally};
 pub use statistics::{effective_size, r_hat};
 use surface::{Kind, Place, Surface, distance};
 
 /// How inputs are distributed before the output is known.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum Prior {
     /// Uniform on the box, which must be bounded.
     Uniform,
@@ -54,13 +55,16 @@ pub enum Prior {
         /// The standard deviations, positive where an input is not fixed.
         deviation: Vec<f64>,
     },
+    /// Normal numbers with a covariance, restricted to the box; given the values of inputs that are fixed.
+    Normal(GaussianPrior),
 }
 
 impl Prior {
-    /// The prior of some of the inputs.
+    /// The prior of some of the inputs. One with a covariance stays whole: its density is that of whole inputs.
     fn at(&self, free: &[usize]) -> Prior {
         match self {
             Prior::Uniform => Prior::Uniform,
+            Prior::Normal(prior) => Prior::Normal(prior.clone()),
             Prior::Gaussian { mean, deviation } => Prior::Gaussian {
                 mean: free.iter().map(|&i| mean[i]).collect(),
                 deviation: free.iter().map(|&i| deviation[i]).collect(),
@@ -135,6 +139,8 @@ pub struct Samples {
     pub jumps: usize,
     /// Starts that do not lie on the fibre in the box.
     pub dropped_starts: usize,
+    /// What it cost: forward passes alone, and Jacobians (each with its forward pass).
+    pub evaluations: (u64, u64),
     /// Why there are fewer samples than asked for, if there are.
     pub stopped: Option<StopReason>,
 }
@@ -192,7 +198,7 @@ pub fn sample(
             return Err(Error::input(message).at(ErrorPlace::Row(row)));
         }
         match surface.settle(&surface.restrict(start), 50).filter(|(x, _)| surface.inside(x)) {
-            Some((x, jacobian)) => match surface.classify(x.clone(), jacobian) {
+            Some((x, jacobian)) => match surface.classify_start(x.clone(), jacobian) {
                 Kind::Regular(place) => places.push(*place),
                 Kind::Deficient(rank) => plateaus.push((x, rank)),
             },
@@ -246,6 +252,7 @@ pub fn sample(
         labels,
         components,
         dropped_starts,
+        evaluations: surface.evaluations(),
         stopped,
     })
 }

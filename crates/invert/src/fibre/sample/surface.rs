@@ -1,6 +1,8 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use netinverse_base::{Error, Result};
 use netinverse_linalg::{Lu, Matrix, Qr, dot, norm, singular_values};
-use netinverse_network::{Evaluator, Network};
+use netinverse_network::{Evaluator, Network, Op};
 
 use super::Prior;
 
@@ -18,6 +20,10 @@ pub(super) struct Surface {
     prior: Prior,
     /// Residuals up to this are 0: |f(x) − y|₂.
     tolerance: f64,
+    /// Whether J may jump.
+    kinked: bool,
+    /// Forward passes, and Jacobians with theirs.
+    spent: [AtomicU64; 2],
 }
 
 /// A point of the fibre and what the walk needs there.
@@ -32,6 +38,9 @@ pub(super) struct Place {
     /// ln π(x) − ½ ln det JJᵀ
     pub(super) log_density: f64,
 }
+
+/// How far beside a point J is looked at, relative to 1 + |x|: far beyond rounding, and hardly beyond the next kink.
+const BESIDE: f64 = 1e-7;
 
 /// What a point of the fibre turned out to be.
 pub(super) enum Kind {
@@ -74,6 +83,7 @@ impl Surface {
                         .hint("give bounds to every input, or a Gaussian prior"));
                 }
             }
+            Prior::Normal(_) => {}
             Prior::Gaussian { mean, deviation } => {
                 check("prior's mean", mean.len(), n)?;
                 check("prior's deviation", deviation.len(), n)?;
@@ -91,6 +101,9 @@ impl Surface {
                 }
             }
         }
+        if let Prior::Normal(normal) = prior {
+            check("prior", normal.inputs(), n)?;
+        }
         if free.len() <= m {
             return Err(Error::input(format!(
                 "{} free inputs and {m} outputs: the fibre has no dimension to sample",
@@ -99,14 +112,18 @@ impl Surface {
             .hint("`--count` lists the separate inputs"));
         }
         let scale = 1.0 + norm(target);
+        let within = |i: usize, mean: f64, deviation: f64| {
+            let far = 8.0 * deviation;
+            (lower[i].max(mean - far).min(upper[i]), upper[i].min(mean + far).max(lower[i]))
+        };
+        let marginal = match prior {
+            Prior::Normal(normal) => normal.marginal_deviations(),
+            _ => Vec::new(),
+        };
         let window = |&i: &usize| match prior {
             Prior::Uniform => (lower[i], upper[i]),
-            Prior::Gaussian { mean, deviation } => {
-                let far = 8.0 * deviation[i];
-                let low = lower[i].max(mean[i] - far).min(upper[i]);
-                let high = upper[i].min(mean[i] + far).max(lower[i]);
-                (low, high)
-            }
+            Prior::Gaussian { mean, deviation } => within(i, mean[i], deviation[i]),
+            Prior::Normal(normal) => within(i, normal.mean()[i], marginal[i]),
         };
         Ok(Surface {
             window: free.iter().map(window).collect(),
@@ -118,6 +135,12 @@ impl Surface {
             prior: prior.at(&free),
             tolerance: tolerance * scale,
             free,
+            kinked: network.nodes().iter().any(|node| match &node.op {
+                Op::Function(function) => function.kinks().next().is_some(),
+                Op::Extremum(_) => true,
+                _ => false,
+            }),
+            spent: [AtomicU64::new(0), AtomicU64::new(0)],
         })
     }
 
@@ -163,7 +186,17 @@ impl Surface {
                 .zip(mean.iter().zip(deviation))
                 .map(|(x, (mean, deviation))| -0.5 * ((x - mean) / deviation).powi(2))
                 .sum(),
+            Prior::Normal(normal) => {
+                let whole = self.embed(x);
+                let away: Vec<f64> = whole.iter().zip(normal.mean()).map(|(x, m)| x - m).collect();
+                -0.5 * dot(&away, &normal.precision_times(&away))
+            }
         }
+    }
+
+    /// Forward passes alone, and Jacobians, so far.
+    pub(super) fn evaluations(&self) -> (u64, u64) {
+        (self.spent[0].load(Ordering::Relaxed), self.spent[1].load(Ordering::Relaxed))
     }
 
     /// f(x) − y at many points, row by row.
@@ -171,6 +204,7 @@ impl Surface {
         let whole: Vec<f64> = points.iter().flat_map(|x| self.embed(x)).collect();
         let mut y = vec![0.0; points.len() * self.m()];
         self.evaluator.forward(&whole, &mut y);
+        self.spent[0].fetch_add(points.len() as u64, Ordering::Relaxed);
         for row in y.chunks_exact_mut(self.m()) {
             for (y, t) in row.iter_mut().zip(&self.target) {
                 *y -= t;
@@ -185,6 +219,7 @@ impl Surface {
         let mut y = vec![0.0; m];
         let mut jacobian = vec![0.0; m * whole.len()];
         self.evaluator.jacobian(&whole, &mut y, &mut jacobian);
+        self.spent[1].fetch_add(1, Ordering::Relaxed);
         for (y, t) in y.iter_mut().zip(&self.target) {
             *y -= t;
         }
@@ -201,17 +236,64 @@ impl Surface {
     /// What the point, which lies on the fibre, is.
     pub(super) fn classify(&self, x: Vec<f64>, jacobian: Matrix) -> Kind {
         let values = singular_values(&jacobian);
-        let largest = values.first().copied().unwrap_or(0.0);
-        // Relative to the largest slope, and to what rounding leaves of a slope that is 0.
-        let threshold = (1e-9 * largest).max(1e-13 * (1.0 + norm(&self.target)));
+        let threshold = self.threshold(&values);
         let rank = values.iter().filter(|&&s| s > threshold).count();
         if rank < self.m() {
             return Kind::Deficient(rank);
         }
         let normal = Qr::new(&jacobian.transposed()).thin_q();
+        if self.kinked
+            && let Some(rank) = self.rank_beside(&x, &normal, threshold, &[0.0])
+        {
+            return Kind::Deficient(rank);
+        }
         let log_volume: f64 = values.iter().map(|s| s.ln()).sum();
         let log_density = self.log_prior(&x) - log_volume;
         Kind::Regular(Box::new(Place { x, jacobian, normal, log_density }))
+    }
+
+    /// What a start is: looked at in more directions than a step's end, since searches end on kinks, and in corners.
+    pub(super) fn classify_start(&self, x: Vec<f64>, jacobian: Matrix) -> Kind {
+        let kind = self.classify(x, jacobian);
+        if let (true, Kind::Regular(place)) = (self.kinked, &kind) {
+            let values = singular_values(&place.jacobian);
+            let threshold = self.threshold(&values);
+            if let Some(rank) = self.rank_beside(&place.x, &place.normal, threshold, &[1.0, -1.0, 0.3, -0.3])
+            {
+                return Kind::Deficient(rank);
+            }
+        }
+        kind
+    }
+
+    /// Singular values up to this are 0: relative to the largest slope, and to what rounding leaves of a slope that is 0.
+    fn threshold(&self, values: &[f64]) -> f64 {
+        let largest = values.first().copied().unwrap_or(0.0);
+        (1e-9 * largest).max(1e-13 * (1.0 + norm(&self.target)))
+    }
+
+    /// The rank beside a point, where it is less than m: on the edge of a plateau J is that of one of its sides. Looked at
+    /// across the fibre, both ways, plus these shares of a fixed direction along it.
+    fn rank_beside(&self, x: &[f64], normal: &Matrix, threshold: f64, along: &[f64]) -> Option<usize> {
+        let mixed: Vec<f64> = (0..self.m()).map(|k| 1.0 / (1.0 + 0.37 * k as f64)).collect();
+        let across = normal.apply(&mixed);
+        let mut tangent: Vec<f64> = (0..x.len()).map(|i| (1.0 + 2.4 * i as f64).sin()).collect();
+        let seen = normal.apply(&normal.apply_left(&tangent));
+        tangent.iter_mut().zip(seen).for_each(|(t, s)| *t -= s);
+        let length = BESIDE * (1.0 + norm(x));
+        let (unit, side) = (length / norm(&across), length / norm(&tangent).max(1e-300));
+        for share in along {
+            for sign in [unit, -unit] {
+                let beside: Vec<f64> =
+                    (0..x.len()).map(|i| x[i] + sign * across[i] + share * side * tangent[i]).collect();
+                let values = singular_values(&self.linearise(&beside).1);
+                let rank = values.iter().filter(|&&s| s > threshold).count();
+                if rank < self.m() {
+                    return Some(rank);
+                }
+            }
+        }
+        None
     }
 
     /// The point `from + normalᵀ a` of the fibre that Newton's method finds from a = 0, and J there. Depends on its

@@ -58,7 +58,7 @@ pub(crate) struct InvertOptions {
         help_heading = "Outputs"
     )]
     pub(crate) minimize: Option<String>,
-    /// Stored numbers of targets and references are multiplied by this, pixels too [default: pixels by 1/255]
+    /// Stored numbers of targets, references and data are multiplied by this, pixels too [default: pixels by 1/255]
     #[arg(long, allow_negative_numbers = true, value_name = "S", help_heading = "Outputs")]
     pub(crate) scale: Option<f64>,
     /// Take these rows, a..b (b not included)
@@ -87,9 +87,22 @@ pub(crate) struct InvertOptions {
     #[arg(long, value_name = "CONDITION", allow_hyphen_values = true, help_heading = "Inputs")]
     pub(crate) subject_to: Vec<String>,
 
+    /// Plausible answers instead of near ones: gaussian[=K], pca[=K] (of --data), tv, decoder=FILE, autoencoder=FILE [default: none]
+    #[arg(long, value_name = "PRIOR", help_heading = "Plausibility")]
+    pub(crate) prior: Option<String>,
+    /// Rows of inputs: to learn the prior from, to start from, and (every fifth) to judge answers by
+    #[arg(long, value_name = "FILE", allow_hyphen_values = true, help_heading = "Plausibility")]
+    pub(crate) data: Option<String>,
+
     /// Answers a row
     #[arg(long, value_name = "K", default_value_t = 1, help_heading = "Answers")]
     pub(crate) count: usize,
+    /// Draw N samples of all inputs that give the target, uniform in the bounds or under --prior gaussian or pca
+    #[arg(long, value_name = "N", conflicts_with_all = ["count", "complete"], help_heading = "Answers")]
+    pub(crate) sample: Option<usize>,
+    /// All inputs that give the target, where two inputs are free and one output is asked of a piecewise-linear network
+    #[arg(long, conflicts_with = "count", help_heading = "Answers")]
+    pub(crate) complete: bool,
     /// Answers are this far apart [default: 5 % of the bounds' diagonal]
     #[arg(long, allow_negative_numbers = true, value_name = "D", help_heading = "Answers")]
     pub(crate) separation: Option<f64>,
@@ -102,7 +115,7 @@ pub(crate) struct InvertOptions {
     /// How to print
     #[arg(long, value_enum, default_value_t = InvertFormat::Text, help_heading = "Answers")]
     pub(crate) format: InvertFormat,
-    /// Write the answer here: .json .jsonl .npz .npy .csv .png
+    /// Write the answer here: .json .jsonl .npz .npy .csv .png, and .svg of a complete preimage
     #[arg(short = 'o', long = "out", value_name = "FILE", help_heading = "Answers")]
     pub(crate) file: Option<PathBuf>,
     /// Go on where an earlier run of the same question stopped: its .json or .jsonl

@@ -4,11 +4,12 @@ use std::path::Path;
 
 use netinverse_base::{Error, Place, Result, ResultExt};
 use netinverse_data::{RowRange, Rows, RowsOptions, read_rows};
-use netinverse_invert::question::{Asked, NormName, Objective, Problem};
+use netinverse_invert::question::{Asked, NormName, Objective, Problem, Resources};
 use netinverse_network::{ImportOptions, Network};
 use netinverse_spec::Specification;
 
 use super::arguments::{InvertOptions, NormOption};
+use super::prior;
 
 /// The network, with the outputs that are asked about.
 pub(super) fn network(options: &InvertOptions) -> Result<Network> {
@@ -29,8 +30,8 @@ pub(super) fn network(options: &InvertOptions) -> Result<Network> {
     read
 }
 
-/// The question, every file read.
-pub(super) fn problem(options: &InvertOptions, network: &Network) -> Result<Problem> {
+/// The question, every file read, and what it names.
+pub(super) fn problem(options: &InvertOptions, network: &Network) -> Result<(Problem, Resources)> {
     let (n, m) = (network.input_size(), network.output_size());
     let range = match &options.rows {
         Some(text) => Some(text.parse::<RowRange>().at(|| Place::Option("--rows".into()))?),
@@ -104,11 +105,21 @@ pub(super) fn problem(options: &InvertOptions, network: &Network) -> Result<Prob
         NormOption::Linf => NormName::Linf,
     };
     problem.count = options.count;
+    problem.sample = options.sample;
+    problem.complete = options.complete;
     problem.separation = options.separation;
     problem.tolerance = options.tolerance;
     problem.starts = options.starts;
     problem.seed = options.limits.seed;
-    Ok(problem)
+    let mut resources = Resources::default();
+    if let Some(spec) = &options.data {
+        let (source, rows) = prior::data(spec, options.scale, n).at(|| Place::Option("--data".into()))?;
+        (problem.data, resources.data) = (Some(source), Some(rows));
+    }
+    if let Some(text) = &options.prior {
+        (problem.prior, resources.network) = prior::read(text).at(|| Place::Option("--prior".into()))?;
+    }
+    Ok((problem, resources))
 }
 
 /// Rows, and the names of their columns.
