@@ -35,6 +35,9 @@ const ITERATIONS: usize = 60;
 /// The relative accuracy that is enough: every step is followed by a projection on the rows.
 const ACCURACY: f64 = 1e-9;
 
+/// A linearised row is not violated this far away, in units of the inputs, or the step is none to believe in.
+const FARTHEST: f64 = 1e6;
+
 /// The iterate: the point, the rows' multipliers and slacks, the multipliers of the bounds.
 struct Iterate {
     p: Vec<f64>,
@@ -59,7 +62,7 @@ pub fn minimise(program: &Program<'_>) -> Option<Vec<f64>> {
 
 struct Solver<'a> {
     program: &'a Program<'a>,
-    /// Rows brought to unit length, over the columns that are not pinned.
+    /// Rows that may bind, brought to unit length, over the columns that are not pinned.
     rows: Matrix,
     targets: Vec<f64>,
     pinned: Vec<bool>,
@@ -88,8 +91,23 @@ impl<'a> Solver<'a> {
                 *target /= length;
             }
         }
+        // A row that no step in the box violates, or none of a sensible length, has no say, and its numbers only
+        // drown those of the others (what is asked of a saturated output is such a row).
+        let least = |k: usize| -> f64 {
+            let ends = rows.row(k).iter().zip(program.lower.iter().zip(program.upper));
+            ends.filter(|(a, _)| **a != 0.0).map(|(a, (l, u))| if *a > 0.0 { a * l } else { a * u }).sum()
+        };
+        let kept: Vec<usize> = (0..targets.len())
+            .filter(|&k| k < program.equations || (targets[k] > -FARTHEST && least(k) < targets[k]))
+            .collect();
+        let targets: Vec<f64> = kept.iter().map(|&k| targets[k]).collect();
+        let rows = rows.select_rows(&kept);
         let largest = |values: &[f64]| values.iter().fold(0.0f64, |m, v| m.max(v.abs()));
-        let scale = (largest(program.gradient).max(1e-12), 1.0 + largest(&targets));
+        let asked = |(k, target): (usize, &f64)| {
+            if k < program.equations { target.abs() } else { target.max(0.0) }
+        };
+        let farthest = targets.iter().enumerate().map(asked).fold(0.0, f64::max);
+        let scale = (largest(program.gradient).max(1e-12), 1.0 + farthest);
         Solver { program, rows, targets, pinned, scale }
     }
 
@@ -160,7 +178,9 @@ impl<'a> Solver<'a> {
         let inequality = |k: usize| k >= self.program.equations;
         Iterate {
             lambda: (0..self.targets.len()).map(|k| if inequality(k) { size } else { 0.0 }).collect(),
-            slack: (0..self.targets.len()).map(|k| f64::from(u8::from(inequality(k)))).collect(),
+            slack: (0..self.targets.len())
+                .map(|k| if inequality(k) { 1f64.max(-self.targets[k]) } else { 0.0 })
+                .collect(),
             below: lower.iter().enumerate().map(|(i, l)| bounded(l, i)).collect(),
             above: upper.iter().enumerate().map(|(i, u)| bounded(u, i)).collect(),
             p,
@@ -439,6 +459,23 @@ mod tests {
                 check(&program, &p);
             }
         }
+    }
+
+    #[test]
+    fn rows_that_cannot_bind_have_no_say() {
+        // The least of ½|p − (1, 1)|² with p₀ ≥ 0.25·p₁ in [−2, 2]², and a row as of a saturated output.
+        let program = Program {
+            gradient: &[-1.0; 2],
+            curvature: &Curvature::Identity,
+            rows: &[1e-13, -2e-13, 1.0, -4.0],
+            targets: &[-0.01, 0.0],
+            equations: 0,
+            lower: &[-2.0; 2],
+            upper: &[2.0; 2],
+        };
+        let p = minimise(&program).unwrap();
+        // On the line p = t·(4, 1): t = 5/17.
+        assert!((p[0] - 20.0 / 17.0).abs() < 1e-6 && (p[1] - 5.0 / 17.0).abs() < 1e-6, "{p:?}");
     }
 
     #[test]
