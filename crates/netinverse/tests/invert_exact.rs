@@ -33,7 +33,7 @@ fn networks() -> Vec<(Layers, Vec<f64>)> {
             *layers.functions.last_mut().unwrap() = last;
             let mut rng = Rng::new(seed as u64, 1);
             let mut x: Vec<f64> = BOX.iter().map(|[lo, hi]| lo + (hi - lo) * rng.range(0.2, 0.8)).collect();
-            (x[2], x[5]) = (FIXED, 2.0);
+            (x[2], x[4], x[5]) = (FIXED, 100.0, 2.0);
             // The condition below holds where the input comes from.
             x[0] = 0.25 - x[3];
             (layers, x)
@@ -74,12 +74,13 @@ fn of_every_answer_what_is_exact_is_exact() {
             own.iter().zip(&y).all(|(a, b)| (a - b).abs() <= tolerance)
         };
 
-        let asked = [&common[..], &["--target", &target, "--count", "5"]].concat();
+        let asked = [&common[..], &["--target", &target, "--count", "5", "--separation", "0.5"]].concat();
         let several = check(&answer(folder.path(), &asked, 0), &|x| met(x, 1e-10));
         assert!(several > 1, "{several}");
 
         let condition = ["--subject-to", "x0 + x3 == 0.25", "--subject-to", "x4 <= 100*x5"];
-        let asked = [&common[..], &["--target", &target, "--count", "3"], &condition].concat();
+        let asked =
+            [&common[..], &["--target", &target, "--count", "3", "--separation", "0.5"], &condition].concat();
         check(&answer(folder.path(), &asked, 0), &|x| {
             met(x, 1e-10) && (x[0] + x[3] - 0.25).abs() <= 1e-12 && x[4] - 100.0 * x[5] <= 1e-12 * 100.0
         });

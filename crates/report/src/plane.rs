@@ -177,8 +177,9 @@ fn ticks(low: f64, high: f64) -> Vec<f64> {
     let power = 10f64.powf((width / 5.0).log10().floor());
     let step =
         [1.0, 2.0, 5.0, 10.0].map(|m| m * power).into_iter().find(|s| width / s <= 8.0).unwrap_or(width);
-    let (first, last) = ((low / step).ceil() as i64, (high / step).floor() as i64);
-    (first..=last).map(|k| k as f64 * step).collect()
+    // A multiple that rounding puts a hair outside is an end.
+    let (first, last) = ((low / step - 1e-9).ceil() as i64, (high / step + 1e-9).floor() as i64);
+    (first..=last).map(|k| (k as f64 * step).clamp(low, high)).collect()
 }
 
 /// A tick without the noise of its multiplication.

@@ -102,7 +102,6 @@ impl<'a> Solver<'a> {
             .collect();
         let targets: Vec<f64> = kept.iter().map(|&k| targets[k]).collect();
         let rows = rows.select_rows(&kept);
-        let largest = |values: &[f64]| values.iter().fold(0.0f64, |m, v| m.max(v.abs()));
         let asked = |(k, target): (usize, &f64)| {
             if k < program.equations { target.abs() } else { target.max(0.0) }
         };
@@ -115,7 +114,6 @@ impl<'a> Solver<'a> {
         let mut at = self.start();
         for _ in 0..ITERATIONS {
             let residuals = self.residuals(&at);
-            let largest = |values: &[f64]| values.iter().fold(0.0f64, |m, v| m.max(v.abs()));
             if !residuals.gap.is_finite() {
                 return None;
             }
@@ -139,7 +137,7 @@ impl<'a> Solver<'a> {
             advance(&mut at, &step, reach);
         }
         let residuals = self.residuals(&at);
-        let missed = residuals.primal.iter().fold(0.0f64, |m, v| m.max(v.abs()));
+        let missed = largest(&residuals.primal);
         // Short of the accuracy it may still be a step worth trying; off the rows it is none.
         (missed <= 1e-6 * self.scale.1).then(|| self.finish(at))
     }
@@ -354,6 +352,11 @@ impl<'a> Solver<'a> {
         }
         (margin * reach).min(1.0)
     }
+}
+
+/// The largest magnitude; infinite if something is no number.
+fn largest(values: &[f64]) -> f64 {
+    values.iter().fold(0.0f64, |most, v| if v.is_nan() { f64::INFINITY } else { most.max(v.abs()) })
 }
 
 fn advance(at: &mut Iterate, step: &Iterate, share: f64) {

@@ -96,10 +96,10 @@ mod tests {
         let judge = Plausibility::new(&held, vec![1.0, 10.0, 0.1]).unwrap();
         let scores: Vec<f64> = kept.iter_rows().map(|row| judge.score(row).unwrap().plausibility).collect();
         let mean = scores.iter().sum::<f64>() / scores.len() as f64;
-        // A kept row has one more candidate for a neighbour than a held-out one: hardly any difference.
-        assert!((mean - 0.5).abs() < 0.03, "{mean}");
+        // Of 800 rows, neighbours of each other: the mean is known to some 0.02.
+        assert!((mean - 0.5).abs() < 0.06, "{mean}");
         let low = scores.iter().filter(|&&s| s < 0.25).count() as f64 / scores.len() as f64;
-        assert!((low - 0.25).abs() < 0.04, "{low}");
+        assert!((low - 0.25).abs() < 0.06, "{low}");
         let far = judge.score(&[20.0, 0.0, 0.0]).unwrap();
         assert_eq!(far.plausibility, 0.0);
         assert!(far.distance.unwrap() > 10.0);
