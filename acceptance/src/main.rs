@@ -17,6 +17,7 @@ mod box_nearest;
 mod complete_plane;
 mod fuzz;
 mod networks;
+mod node_tests;
 mod verdict;
 mod zoo;
 
@@ -49,6 +50,8 @@ enum Check {
     BoxNearest(box_nearest::Options),
     /// The complete preimages of a ReLU network with two inputs, against a fine grid.
     CompletePlane(complete_plane::Options),
+    /// The node tests of the onnx package: every operator that is read, against the standard's own numbers.
+    NodeTests(node_tests::Options),
     /// Every check, with its defaults.
     All,
 }
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Check::Fuzz(options) => fuzz::run(&options, data),
         Check::BoxNearest(options) => box_nearest::run(&options, data),
         Check::CompletePlane(options) => complete_plane::run(&options, data),
+        Check::NodeTests(options) => node_tests::run(&options),
         Check::All => all(data),
     };
     match result {
@@ -84,6 +88,8 @@ fn all(data: Option<&std::path::Path>) -> Result<Verdict> {
     verdict = verdict.and(networks::run(&networks::Options::default(), data)?);
     println!("== fuzz");
     verdict = verdict.and(fuzz::run(&fuzz::Options::default(), data)?);
+    println!("== node-tests");
+    verdict = verdict.and(node_tests::run(&node_tests::Options::default())?);
     println!("== box-nearest");
     verdict = verdict.and(box_nearest::run(&box_nearest::Options::default(), data)?);
     println!("== complete-plane");

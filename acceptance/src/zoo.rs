@@ -2,8 +2,9 @@
 
 use netinverse_base::{Result, Rng};
 use netinverse_network::{
-    AveragePool, Bilinear, Conv, Dense, Extremum, Function, Layout, Linear, Network, NetworkBuilder,
-    Normalizer, Op, PadMode, Param, ParamId, Reduce, Scale, Shape, ValueId, WeightOrder, Window,
+    AveragePool, Bilinear, Conv, ConvTranspose, Dense, Extremum, Function, Layout, Linear, Network,
+    NetworkBuilder, Normalizer, Op, PadMode, Param, ParamId, Reduce, Scale, Shape, ValueId, WeightOrder,
+    Window,
 };
 
 /// A network under construction, with random constants from a seed.
@@ -82,6 +83,24 @@ fn function(function: Function) -> Step {
 
 fn mean(window: Window, count_padding: bool) -> Step {
     fixed(Op::Linear(Linear::AveragePool(AveragePool { window, count_padding })))
+}
+
+/// From 2 channels, with steps of 2, a kernel of 3 and a padding of 1 before.
+fn conv_transpose<const N: usize>(output: [usize; N], groups: usize) -> Step {
+    Box::new(move |draft| {
+        let weight = draft.param("K", &[vec![2, 2], vec![3; N]].concat())?;
+        let bias = Some(draft.param("b", &[2 * groups])?);
+        let window = Window {
+            kernel: vec![3; N],
+            strides: vec![2; N],
+            dilations: vec![1; N],
+            pads_begin: vec![1; N],
+            pads_end: vec![1; N],
+            output: output.map(|size| size.div_ceil(2)).to_vec(),
+        };
+        let output = output.to_vec();
+        Ok(Op::Linear(Linear::ConvTranspose(ConvTranspose { weight, bias, window, output, groups })))
+    })
 }
 
 fn max(window: Window) -> Step {
@@ -227,6 +246,56 @@ fn rows() -> Result<Vec<Row>> {
                 function(Function::LeakyRelu { alpha: 0.1 }),
             ],
         ),
+        ("celu", vec![1, 9], false, vec![function(Function::Celu { alpha: 0.75 })]),
+        (
+            "celu_double",
+            vec![1, 9],
+            true,
+            vec![dense(9, 4, InputsFirst, true), function(Function::Celu { alpha: 0.3 })],
+        ),
+        ("softsign", vec![1, 9], false, vec![function(Function::Softsign)]),
+        (
+            "softsign_double",
+            vec![1, 9],
+            true,
+            vec![dense(9, 4, InputsFirst, true), function(Function::Softsign)],
+        ),
+        ("hard_swish", vec![1, 9], false, vec![function(Function::HardSwish)]),
+        (
+            "hard_swish_double",
+            vec![1, 9],
+            true,
+            vec![dense(9, 4, InputsFirst, true), function(Function::HardSwish)],
+        ),
+        ("mish", vec![1, 9], false, vec![function(Function::Mish)]),
+        ("gelu", vec![1, 9], false, vec![function(Function::Gelu)]),
+        ("gelu_tanh", vec![1, 9], false, vec![function(Function::GeluTanh)]),
+        ("silu", vec![1, 9], false, vec![function(Function::Silu { beta: 1.0 })]),
+        ("silu_steep", vec![1, 9], false, vec![function(Function::Silu { beta: 1.75 })]),
+        ("erf", vec![1, 9], false, vec![function(Function::Erf)]),
+        ("roots", vec![1, 9], false, vec![function(Function::Exp), function(Function::Sqrt)]),
+        (
+            "powers",
+            vec![1, 9],
+            false,
+            vec![function(Function::Exp), function(Function::Power { exponent: -1.5 })],
+        ),
+        ("cube", vec![1, 9], false, vec![function(Function::Power { exponent: 3.0 })]),
+        ("waves", vec![1, 9], false, vec![function(Function::Sin), function(Function::Cos)]),
+        (
+            "log_softmax",
+            vec![1, 3, 4],
+            false,
+            vec![fixed(Op::Normalizer(Normalizer::LogSoftmax { axis: 1 }))],
+        ),
+        (
+            "standardized",
+            vec![1, 3, 4],
+            false,
+            vec![fixed(Op::Normalizer(Normalizer::Standardize { axis: 1, epsilon: 0.125 }))],
+        ),
+        ("transposed", vec![1, 2, 3, 4], false, vec![conv_transpose([5, 8], 2)]),
+        ("transposed_long", vec![1, 2, 6], false, vec![conv_transpose([11], 1)]),
         ("softmax", vec![1, 3, 4], false, vec![softmax(1)]),
         ("softmax_leading", vec![3, 4], false, vec![softmax(0)]),
         ("reshape", vec![1, 12], false, vec![reshape(&[1, 3, 4])?, reshape(&[1, 2, 2, 3])?]),
@@ -329,9 +398,19 @@ fn two_inputs(seed: u64) -> Result<Network> {
     let product = draft.builder.node("product", Op::Bilinear(Bilinear::Multiply), &[a, b])?;
     let difference = Op::Linear(Linear::Combine { coefficients: vec![-1.0, 1.0] });
     let difference = draft.builder.node("difference", difference, &[a, b])?;
-    let joined =
-        draft.builder.node("joined", Op::Layout(Layout::Concat { axis: 1 }), &[product, difference, a])?;
-    let dense = draft.dense(9, 2, WeightOrder::InputsFirst, true)?;
+    let column = Op::Layout(Layout::Reshape { shape: Shape::new([1, 3, 1])? });
+    let column = draft.builder.node("column", column, &[a])?;
+    let row =
+        draft.builder.node("row", Op::Layout(Layout::Reshape { shape: Shape::new([1, 1, 3])? }), &[b])?;
+    let outer = draft.builder.node("outer", Op::Bilinear(Bilinear::MatMul), &[column, row])?;
+    let outer =
+        draft.builder.node("flat", Op::Layout(Layout::Reshape { shape: Shape::new([1, 9])? }), &[outer])?;
+    let joined = draft.builder.node(
+        "joined",
+        Op::Layout(Layout::Concat { axis: 1 }),
+        &[product, difference, outer],
+    )?;
+    let dense = draft.dense(15, 2, WeightOrder::InputsFirst, true)?;
     let y = draft.builder.node("y", dense, &[joined])?;
     draft.builder.finish(&[y, difference])
 }

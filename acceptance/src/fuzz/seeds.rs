@@ -21,6 +21,11 @@ pub(super) fn collect(seed: u64, data: Option<&Path>) -> Result<Seeds> {
         seeds.models.push(network.to_onnx());
     }
     seeds.models.extend([shape_arithmetic(), normalised_convolution(), split_and_joined(), old_opset()]);
+    // What exporters write: the small networks of the tests.
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/network/tests/corpus");
+    for path in networks::onnx_files(&corpus)? {
+        seeds.models.push(Model::read(&path)?);
+    }
     if let Some(folder) = data {
         for path in networks::onnx_files(folder)? {
             let length = std::fs::metadata(&path).map_err(|error| Error::io(&path, &error))?.len();

@@ -127,6 +127,14 @@ fn work(network: &Network) -> usize {
                 let weight = network.param(conv.weight);
                 output.saturating_mul(weight.elements() / weight.shape()[0].max(1))
             }
+            Op::Linear(Linear::ConvTranspose(conv)) => {
+                let weight = network.param(conv.weight);
+                elements(node.inputs[0]).saturating_mul(weight.elements() / weight.shape()[0].max(1))
+            }
+            Op::Bilinear(netinverse_network::Bilinear::MatMul) => {
+                let inner = network.value(node.inputs[0]).shape.last().copied().unwrap_or(1);
+                output.saturating_mul(inner)
+            }
             Op::Linear(Linear::AveragePool(pool)) => {
                 pool.window.kernel.iter().fold(output, |work, &size| work.saturating_mul(size))
             }

@@ -127,6 +127,11 @@ impl NetworkBuilder {
         &self.graph.values[id.index()].shape
     }
 
+    /// Records where the inputs may lie, `[lower, upper]` for each element.
+    pub fn bounds(&mut self, bounds: Vec<[f64; 2]>) {
+        self.graph.bounds = Some(bounds);
+    }
+
     /// Records what the loader had to assume, one sentence.
     pub fn warn(&mut self, warning: impl Into<String>) {
         let warning = warning.into();

@@ -65,6 +65,8 @@ pub(crate) struct Graph {
     pub(crate) inputs: Vec<ValueId>,
     pub(crate) outputs: Vec<ValueId>,
     pub(crate) warnings: Vec<String>,
+    /// [lower, upper] for each element of the inputs.
+    pub(crate) bounds: Option<Vec<[f64; 2]>>,
 }
 
 impl Network {
@@ -74,6 +76,11 @@ impl Network {
 
     pub(crate) fn graph(&self) -> &Graph {
         &self.0
+    }
+
+    /// Where the inputs may lie, `[lower, upper]` for each element of all inputs, if the file says (`.nnet`).
+    pub fn input_bounds(&self) -> Option<&[[f64; 2]]> {
+        self.0.bounds.as_deref()
     }
 
     /// The nodes, each after all that it reads.

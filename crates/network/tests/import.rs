@@ -138,3 +138,50 @@ fn weights_stay_as_stored_and_folds_carry_a_radius() {
         assert!(*radius > 0.0 && *radius < 1e-14 * value.abs(), "{value} ± {radius}");
     }
 }
+
+#[test]
+fn infinite_masks_leave_the_softmax_of_the_rest() {
+    use netinverse_onnx::{
+        Dimension, ElementType, Graph, Model, Node, OperatorSet, Tensor, TensorData, ValueInfo,
+    };
+    let node = |op: &str, inputs: &[&str], output: &str| Node {
+        name: format!("the {op}"),
+        op_type: op.into(),
+        inputs: inputs.iter().map(ToString::to_string).collect(),
+        outputs: vec![output.into()],
+        ..Node::default()
+    };
+    let tensor =
+        |values: [f32; 4]| Tensor { name: "m".into(), dims: vec![4], data: TensorData::F32(values.to_vec()) };
+    let model = |mask, nodes| Model {
+        ir_version: 8,
+        opsets: vec![OperatorSet { domain: String::new(), version: 17 }],
+        graph: Graph {
+            nodes,
+            initializers: vec![tensor(mask)],
+            inputs: vec![ValueInfo {
+                name: "x".into(),
+                element_type: Some(ElementType::F32),
+                shape: Some(vec![Dimension::Fixed(1), Dimension::Fixed(4)]),
+            }],
+            outputs: vec![ValueInfo { name: "y".into(), element_type: None, shape: None }],
+            ..Graph::default()
+        },
+        ..Model::default()
+    };
+    let infinite = [0.0, f32::NEG_INFINITY, 0.5, f32::NEG_INFINITY];
+    let masked = model(infinite, vec![node("Add", &["x", "m"], "s"), node("Softmax", &["s"], "y")]);
+    let network = Network::import(&masked, &ImportOptions::default()).unwrap();
+    // What is masked may be anything, also far larger than the rest.
+    for x in [[1.0, 2.0, 3.0, 4.0], [0.0, 900.0, 1.0, -900.0], [-50.0, 0.0, -51.0, 0.0]] {
+        let mut y = [f64::NAN; 4];
+        Evaluator::<f64>::new(&network).forward(&x, &mut y);
+        let share = 1.0 / (1.0 + (x[2] + 0.5 - x[0]).exp());
+        for (own, wanted) in y.iter().zip([share, 0.0, 1.0 - share, 0.0]) {
+            assert!((own - wanted).abs() < 1e-14, "{x:?}: {y:?}");
+        }
+    }
+    let elsewhere = model(infinite, vec![node("Add", &["x", "m"], "s"), node("Exp", &["s"], "y")]);
+    let error = Network::import(&elsewhere, &ImportOptions::default()).unwrap_err();
+    assert!(error.to_string().contains("infinite") && error.hints().join(" ").contains("Softmax"), "{error}");
+}

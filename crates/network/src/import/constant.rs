@@ -149,6 +149,21 @@ impl Constant {
         Place::Tensor(self.name.clone())
     }
 
+    /// The same with 0 in place of infinities.
+    pub(super) fn without_infinities(&self) -> Self {
+        let data = match &self.data {
+            Data::F32(values) => {
+                Data::F32(values.iter().map(|&value| if value.is_infinite() { 0.0 } else { value }).collect())
+            }
+            Data::F64 { values, radius } => Data::F64 {
+                values: values.iter().map(|&value| if value.is_infinite() { 0.0 } else { value }).collect(),
+                radius: radius.clone(),
+            },
+            other => other.clone(),
+        };
+        Constant { name: self.name.clone(), shape: self.shape.clone(), data }
+    }
+
     /// The integers; an error for any other type.
     pub(super) fn as_ints(&self) -> Result<&[i64]> {
         match &self.data {

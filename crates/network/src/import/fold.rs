@@ -317,7 +317,13 @@ pub(super) fn fold_axes(
     };
     let numbers = constant.numbers()?;
     let results = gather(&numbers, &targets, shape.elements(), |a, b| Some(f(a, b)));
-    let results: Option<Vec<Enclosure>> = results.and_then(|results| results.into_iter().collect());
+    let neutral = match fold {
+        Fold::Sum => Some(Enclosure::exact(0.0)),
+        Fold::Product => Some(Enclosure::exact(1.0)),
+        Fold::Max | Fold::Min => None,
+    };
+    let results: Option<Vec<Enclosure>> =
+        results.and_then(|results| results.into_iter().map(|result| result.or(neutral)).collect());
     Constant::floats(name, shape, &results.ok_or_else(empty)?)
 }
 

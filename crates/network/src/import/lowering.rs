@@ -55,6 +55,8 @@ pub(super) struct Lowering {
     dense: HashMap<ValueId, usize>,
     /// Tensors that are read once, and not outputs: an addition may disappear into what writes one.
     read_once: Arc<HashSet<String>>,
+    /// Values that a mask of −∞ was added to, with 1 where they are kept ([`super::ops`]).
+    pub(super) masks: HashMap<ValueId, Constant>,
     /// The value that the current node added its constant to, in place.
     joined: Option<ValueId>,
     room_for_values: usize,
@@ -73,6 +75,7 @@ impl Lowering {
             params: HashMap::new(),
             dense: HashMap::new(),
             read_once: Arc::clone(read_once),
+            masks: HashMap::new(),
             joined: None,
             room_for_values: MAX_VALUE_ELEMENTS,
             room_for_constants: MAX_FOLDED.saturating_add(stored.saturating_mul(FOLDED_PER_STORED)),

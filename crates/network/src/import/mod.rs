@@ -15,6 +15,7 @@ mod constant;
 mod enclosure;
 mod fold;
 mod lowering;
+mod nnet;
 mod node;
 mod ops;
 mod plan;
@@ -25,10 +26,11 @@ mod support;
 
 use std::path::Path;
 
-use netinverse_base::{Place, Result, ResultExt};
+use netinverse_base::{Error, Place, Result, ResultExt};
 use netinverse_onnx::Model;
 
 pub use ops::{CLASSICAL_OPERATORS, SUPPORTED_OPERATORS, SupportedOperator};
+pub use refusal::advice;
 pub use support::{NodeSupport, support};
 
 use crate::Network;
@@ -54,14 +56,24 @@ impl Network {
         read::network(&plan::Plan::new(model, options)?)
     }
 
-    /// The network of an ONNX file, with all its declared outputs.
+    /// The network of an ONNX file, or of a `.nnet` file, with all its declared outputs.
     pub fn read(path: impl AsRef<Path>) -> Result<Network> {
         Self::read_with(path, &ImportOptions::default())
     }
 
-    /// The network of an ONNX file.
+    /// The network of an ONNX file, or of a `.nnet` file.
     pub fn read_with(path: impl AsRef<Path>, options: &ImportOptions) -> Result<Network> {
-        let model = Model::read(path.as_ref())?;
-        Self::import(&model, options).at(|| Place::file(path))
+        let own = path.as_ref();
+        if own.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("nnet")) {
+            let text = std::fs::read_to_string(own).map_err(|error| Error::io(own, &error))?;
+            let network = Self::parse_nnet(&text).at(|| Place::file(own))?;
+            if options.outputs.is_empty() {
+                return Ok(network);
+            }
+            let names: Vec<&str> = options.outputs.iter().map(String::as_str).collect();
+            return network.with_outputs(&names);
+        }
+        let model = Model::read(own)?;
+        Self::import(&model, options).at(|| Place::file(own))
     }
 }

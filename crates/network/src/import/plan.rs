@@ -13,6 +13,9 @@ use super::choice::{self, Graph};
 pub(super) const OLDEST_OPSET: i64 = 7;
 pub(super) const NEWEST_OPSET: i64 = 28;
 
+/// The standard set that a model of the classical domain alone is read with.
+const CLASSICAL_OPSET: i64 = 17;
+
 /// A model as it is read.
 #[derive(Debug)]
 pub(super) struct Plan<'m> {
@@ -95,7 +98,9 @@ impl<'m> Plan<'m> {
 }
 
 fn opset(model: &Model) -> Result<i64> {
-    let Some(opset) = model.opset() else {
+    // A classical model may do without the standard set.
+    let classical = model.opsets.iter().any(|set| set.domain == "ai.onnx.ml").then_some(CLASSICAL_OPSET);
+    let Some(opset) = model.opset().or(classical) else {
         return Err(Error::unsupported("the model does not import the standard operator set")
             .hint("export it with standard ONNX operators"));
     };

@@ -100,6 +100,7 @@ fn attempt<'m>(
 /// The output of that name as a value that carries the name.
 fn output(lowering: &mut Lowering, name: &str, operand: &Operand) -> Result<ValueId> {
     lowering.begin(name, name);
+    ops::mask::refuse(lowering, "an output", &[Some(operand.clone())])?;
     let id = lowering.value(operand)?;
     if lowering.builder.value_name(id) == name {
         return Ok(id);
@@ -228,6 +229,7 @@ fn node<'m>(
         }
         return Ok(());
     }
+    ops::mask::refuse(lowering, &node.op_type, &inputs).at(place)?;
     let call = Call::new(node, plan.opset, inputs);
     lowering.begin(node.label(), call.output(0));
     let older = lowering.builder.value_count();

@@ -80,23 +80,17 @@ const ADVICE: &[(&[&str], &str)] = &[
         &["LpPool", "GlobalLpPool", "MaxRoiPool", "RoiAlign", "MaxUnpool"],
         "MaxPool, AveragePool, GlobalMaxPool and GlobalAveragePool are supported",
     ),
-    (&["ReduceLogSumExp"], "write it as the input minus its LogSoftmax, or as Log of ReduceSum of Exp"),
-    (&["Einsum"], "write the product as MatMul and Transpose"),
     (&["Sign", "Round", "Mod", "BitShift"], "a function with jumps is not supported"),
     (
-        &[
-            "ScatterND",
-            "ScatterElements",
-            "Scatter",
-            "GatherND",
-            "GatherElements",
-            "CumSum",
-            "Trilu",
-            "EyeLike",
-        ],
+        &["ScatterND", "ScatterElements", "Scatter", "GatherElements", "CumSum", "EyeLike"],
         "Gather with constant indices, Slice, Concat and Pad are supported; fold what is constant: `onnxsim MODEL OUT`",
     ),
 ];
+
+/// Operators that are refused, in groups with the same advice.
+pub fn advice() -> &'static [(&'static [&'static str], &'static str)] {
+    ADVICE
+}
 
 /// A node whose operator is not read, at this opset.
 pub(super) fn unknown(node: &Node, opset: i64) -> Error {

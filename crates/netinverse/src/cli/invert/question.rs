@@ -83,7 +83,11 @@ pub(super) fn problem(options: &InvertOptions, network: &Network) -> Result<(Pro
         (None, Some(text)) => Some(Objective { text: text.clone(), maximize: false }),
         (None, None) => None,
     };
-    problem.bounds = pairs(options.bounds.as_deref(), "--bounds")?;
+    // Without bounds of the question, those that the network's own file has.
+    problem.bounds = match pairs(options.bounds.as_deref(), "--bounds")? {
+        Some(bounds) => Some(bounds),
+        None => network.input_bounds().map(<[[f64; 2]]>::to_vec),
+    };
     problem.input_scale = pairs(options.input_scale.as_deref(), "--input-scale")?;
     problem.output_scale = pairs(options.output_scale.as_deref(), "--output-scale")?;
     problem.weights = match &options.weights {

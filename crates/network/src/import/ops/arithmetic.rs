@@ -1,7 +1,9 @@
 //! Sums, products, quotients and powers, with the broadcasting of NumPy.
 
 use netinverse_base::{Error, Result};
+use netinverse_onnx::ElementType;
 
+use super::mask;
 use crate::import::constant::{Constant, Data};
 use crate::import::fold::{self, Arithmetic};
 use crate::import::lowering::{Lowering, Operand};
@@ -11,6 +13,15 @@ use crate::{Function, Linear, Op, Shape};
 pub(super) fn add(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>> {
     call.at_most(2)?;
     let (a, b) = (call.input(0)?, call.input(1)?);
+    for (x, other) in [(a, b), (b, a)] {
+        if let (Operand::Value(_), Operand::Constant(constant)) = (x, other)
+            && let Some(masked) = mask::infinite(constant)
+        {
+            let finite = constant.without_infinities();
+            let sum = lowering.arithmetic(Arithmetic::Add, x, &Operand::Constant(finite))?;
+            return Ok(vec![mask::apply(lowering, &sum, constant, &masked)?]);
+        }
+    }
     if let Some(joined) = join_bias(lowering, call, a, b)? {
         return Ok(vec![joined]);
     }
@@ -157,6 +168,9 @@ pub(super) fn pow(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>> 
     call.at_most(2)?;
     let (base, exponent) = (call.input(0)?, call.input(1)?);
     let shape = lowering.broadcast(base, exponent)?;
+    if let (Operand::Constant(base), Operand::Value(_)) = (base, exponent) {
+        return Ok(vec![exponential(lowering, base, exponent)?]);
+    }
     let Some(exponents) = call.constant(1, "the exponents of a Pow")? else {
         return Err(Error::input("the exponent is missing"));
     };
@@ -202,6 +216,22 @@ pub(super) fn pow(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>> 
         });
     }
     sum.map(|sum| vec![sum]).ok_or_else(|| Error::input("a Pow without exponents"))
+}
+
+/// `bˣ = e^(x log b)`
+fn exponential(lowering: &mut Lowering, base: &Constant, exponent: &Operand) -> Result<Operand> {
+    let name = lowering.output_name().to_string();
+    lowering.room(&base.shape)?;
+    let base = if base.is_float() { base.clone() } else { fold::cast(base, ElementType::F64, &name)? };
+    if let Some(index) = base.numbers()?.iter().position(|number| number.value <= number.radius) {
+        return Err(Error::unsupported(format!(
+            "a power of the constant at index {index}, which is not positive"
+        ))
+        .hint("a constant base must be positive where the exponent is computed"));
+    }
+    let logs = lowering.function(&Operand::Constant(base), Function::Log)?;
+    let scaled = lowering.arithmetic(Arithmetic::Mul, exponent, &logs)?;
+    lowering.function(&scaled, Function::Exp)
 }
 
 /// The most different exponents of one Pow.

@@ -3,6 +3,7 @@
 use netinverse_base::{Error, Result, ResultExt};
 use netinverse_onnx::{ElementType, Tensor, TensorData};
 
+use super::mask;
 use crate::import::constant::{Constant, Data, check_rank};
 use crate::import::enclosure::Enclosure;
 use crate::import::fold::{self, Arithmetic, Comparison};
@@ -229,6 +230,16 @@ pub(super) fn select(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand
         let shape = Shape::new(shape.to_vec())?;
         let result = lowering.folded(&shape.clone(), || fold::select(condition, a, b, shape, &name))?;
         return Ok(vec![Operand::Constant(result)]);
+    }
+    // Scores or −∞: a mask of attention.
+    for (x, other, chosen) in [(a, b, false), (b, a, true)] {
+        if let (Operand::Value(_), Operand::Constant(constant)) = (x, other)
+            && let Some(infinite) = mask::infinite(constant)
+            && infinite.iter().all(|&infinite| infinite)
+        {
+            let masked: Vec<bool> = condition.as_bools()?.iter().map(|&value| value == chosen).collect();
+            return Ok(vec![mask::apply(lowering, x, condition, &masked)?]);
+        }
     }
     let mask = |chosen: bool| -> Result<Operand> {
         let values =

@@ -2,9 +2,13 @@
 
 use netinverse_base::{Error, Result};
 
+use super::volume;
 use crate::import::lowering::{Lowering, Operand};
 use crate::import::node::Call;
 use crate::{AveragePool, Conv, Extremum, Linear, Op, Reduce, Shape, Window};
+
+/// The most spatial axes of a pooling.
+const MOST_AXES: usize = 8;
 
 /// A list attribute of one positive number a spatial axis, 1 where absent.
 pub(super) fn positive(call: &Call, name: &'static str, rank: usize) -> Result<Vec<usize>> {
@@ -21,9 +25,9 @@ pub(super) fn positive(call: &Call, name: &'static str, rank: usize) -> Result<V
 /// The window over a value `[N, C, …spatial]`.
 fn window(call: &Call, input: &Shape, kernel: Vec<usize>, dilated: bool, ceil: bool) -> Result<Window> {
     let rank = kernel.len();
-    if !(1..=2).contains(&rank) {
+    if !(1..=2).contains(&rank) && (call.op() == "Conv" || !(3..=MOST_AXES).contains(&rank)) {
         return Err(Error::unsupported(format!("a {} over {rank} spatial axes", call.op()))
-            .hint("windows over 1 or 2 spatial axes are supported"));
+            .hint("windows over 1 or 2 spatial axes are supported, poolings over more too"));
     }
     if input.rank() != rank + 2 {
         return Err(Error::input(format!(
@@ -168,7 +172,11 @@ fn pooling(lowering: &mut Lowering, call: &Call, dilated: bool) -> Result<Window
     let ceil = call.opset >= 10 && call.flag("ceil_mode")?;
     let window = window(call, &input, kernel, dilated, ceil)?;
     // Before the windows are looked at one by one.
-    window.output_shape(&input)?;
+    if rank <= 2 {
+        window.output_shape(&input)?;
+    } else {
+        lowering.room(&Shape::new([&input[..2], &window.output[..]].concat())?)?;
+    }
     check_windows_reach_input(&window, &input)?;
     Ok(window)
 }
@@ -178,6 +186,9 @@ pub(super) fn max_pool(lowering: &mut Lowering, call: &Call) -> Result<Vec<Opera
     // The order of the indices in the second output, which is refused where it is read.
     call.ignore("storage_order");
     let window = pooling(lowering, call, call.opset >= 10)?;
+    if window.rank() > 2 {
+        return Ok(vec![volume::max_pool(lowering, call.input(0)?, &window)?]);
+    }
     let x = lowering.value(call.input(0)?)?;
     Ok(vec![Operand::Value(lowering.emit(Op::Extremum(Extremum::MaxPool(window)), &[x])?)])
 }
@@ -186,8 +197,11 @@ pub(super) fn average_pool(lowering: &mut Lowering, call: &Call) -> Result<Vec<O
     call.at_most(1)?;
     let count_padding = call.flag("count_include_pad")?;
     let window = pooling(lowering, call, call.opset >= 19)?;
-    let x = lowering.value(call.input(0)?)?;
     let pool = AveragePool { window, count_padding };
+    if pool.window.rank() > 2 {
+        return Ok(vec![volume::average_pool(lowering, call.input(0)?, &pool)?]);
+    }
+    let x = lowering.value(call.input(0)?)?;
     Ok(vec![Operand::Value(lowering.emit(Op::Linear(Linear::AveragePool(pool)), &[x])?)])
 }
 

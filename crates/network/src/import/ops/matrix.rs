@@ -133,7 +133,11 @@ fn as_matrix(constant: &Constant, vector_is: [usize; 2]) -> Result<Constant> {
 /// `A B` as NumPy's matmul: vectors are rows on the left and columns on the right, leading axes broadcast.
 pub(super) fn matmul(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>> {
     call.at_most(2)?;
-    let (a, b) = (call.input(0)?, call.input(1)?);
+    Ok(vec![product(lowering, call.input(0)?, call.input(1)?)?])
+}
+
+/// The same of any two operands.
+pub(super) fn product(lowering: &mut Lowering, a: &Operand, b: &Operand) -> Result<Operand> {
     let (left, right) = (lowering.shape(a), lowering.shape(b));
     if left.rank() == 0 || right.rank() == 0 {
         return Err(Error::input("a scalar is no factor of a MatMul"));
@@ -155,7 +159,7 @@ pub(super) fn matmul(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand
     };
     if many(a, &left) || many(b, &right) {
         let product = computed(lowering, a, b, &batch)?;
-        return Ok(vec![lowering.reshape(&product, shape)?]);
+        return lowering.reshape(&product, shape);
     }
     let product = match (a, b) {
         (Operand::Value(x), Operand::Constant(constant)) => {
@@ -176,7 +180,7 @@ pub(super) fn matmul(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand
         }
         (Operand::Value(_), Operand::Value(_)) => computed(lowering, a, b, &batch)?,
     };
-    Ok(vec![lowering.reshape(&product, shape)?])
+    lowering.reshape(&product, shape)
 }
 
 /// The transpose of each matrix; a vector stays.

@@ -5,7 +5,9 @@ mod arithmetic;
 mod classical;
 mod constants;
 mod convolution;
+mod einsum;
 mod extrema;
+pub(super) mod mask;
 mod matrix;
 mod normalization;
 mod pad;
@@ -14,6 +16,7 @@ mod reduction;
 mod reshape;
 mod resize;
 mod transposed;
+mod volume;
 
 use netinverse_base::Result;
 
@@ -46,7 +49,7 @@ pub const SUPPORTED_OPERATORS: &[SupportedOperator] = &[
     op("Abs", 6, activation::abs, ""),
     op("Add", 7, arithmetic::add, ""),
     op("And", 7, constants::logic, CONSTANTS),
-    op("AveragePool", 7, convolution::average_pool, "1 or 2 spatial axes"),
+    op("AveragePool", 7, convolution::average_pool, ""),
     op("BatchNormalization", 7, normalization::batch_normalization, "inference"),
     op("Cast", 6, constants::cast, "of values: to float32 and float64"),
     op("CastLike", 15, constants::cast_like, "of values: to float32 and float64"),
@@ -62,6 +65,7 @@ pub const SUPPORTED_OPERATORS: &[SupportedOperator] = &[
     op("DepthToSpace", 1, reshape::depth_and_space, ""),
     op("Div", 7, arithmetic::div, ""),
     op("Dropout", 7, reshape::dropout, "inference"),
+    op("Einsum", 12, einsum::einsum, "one or two operands, no diagonals"),
     op("Elu", 6, activation::elu, ""),
     op("Equal", 7, constants::compare, CONSTANTS),
     op("Erf", 9, activation::erf, ""),
@@ -70,6 +74,7 @@ pub const SUPPORTED_OPERATORS: &[SupportedOperator] = &[
     op("Flatten", 1, reshape::flatten, ""),
     op("Floor", 6, constants::round, CONSTANTS),
     op("Gather", 1, pick::gather, "constant indices"),
+    op("GatherND", 11, pick::gather_nd, "constant indices"),
     op("Gelu", 20, activation::gelu, ""),
     op("Gemm", 7, matrix::gemm, ""),
     op("GlobalAveragePool", 1, convolution::global_average_pool, ""),
@@ -91,7 +96,7 @@ pub const SUPPORTED_OPERATORS: &[SupportedOperator] = &[
     op("LogSoftmax", 1, normalization::softmax, ""),
     op("MatMul", 1, matrix::matmul, ""),
     op("Max", 8, arithmetic::max, ""),
-    op("MaxPool", 1, convolution::max_pool, "1 or 2 spatial axes, without indices"),
+    op("MaxPool", 1, convolution::max_pool, "without indices"),
     op("Mean", 8, arithmetic::mean, ""),
     op("Min", 8, arithmetic::min, ""),
     op("Mish", 18, activation::mish, ""),
@@ -101,17 +106,18 @@ pub const SUPPORTED_OPERATORS: &[SupportedOperator] = &[
     op("Or", 7, constants::logic, CONSTANTS),
     op("PRelu", 7, activation::prelu, "constant slopes"),
     op("Pad", 2, pad::pad, "modes constant, reflect, edge"),
-    op("Pow", 7, arithmetic::pow, "constant exponents"),
+    op("Pow", 7, arithmetic::pow, "a constant base or constant exponents"),
     op("RMSNormalization", 23, normalization::rms_normalization, ""),
     op("Range", 11, constants::range, CONSTANTS),
     op("Reciprocal", 6, activation::reciprocal, ""),
     op("ReduceL1", 1, reduction::reduce_norm, ""),
     op("ReduceL2", 1, reduction::reduce_norm, ""),
     op("ReduceLogSum", 1, reduction::reduce_norm, ""),
+    op("ReduceLogSumExp", 1, extrema::log_sum_exp, ""),
     op("ReduceMax", 1, extrema::reduce, ""),
     op("ReduceMean", 1, reduction::reduce, ""),
     op("ReduceMin", 1, extrema::reduce, ""),
-    op("ReduceProd", 1, extrema::reduce, CONSTANTS),
+    op("ReduceProd", 1, extrema::reduce, "of values: up to 64 factors"),
     op("ReduceSum", 1, reduction::reduce, ""),
     op("ReduceSumSquare", 1, reduction::reduce_norm, ""),
     op("Relu", 6, activation::relu, ""),
@@ -136,6 +142,7 @@ pub const SUPPORTED_OPERATORS: &[SupportedOperator] = &[
     op("Tanh", 6, activation::tanh, ""),
     op("Tile", 6, reshape::tile, "constant repeats"),
     op("Transpose", 1, reshape::transpose, ""),
+    op("Trilu", 14, pick::trilu, ""),
     op("Unsqueeze", 1, reshape::unsqueeze, ""),
     op("Upsample", 7, resize::upsample, "constant scales"),
     op("Where", 9, constants::select, "constant conditions"),

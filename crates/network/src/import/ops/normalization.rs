@@ -2,6 +2,7 @@
 
 use netinverse_base::{Error, Result};
 
+use super::mask;
 use crate::import::constant::Constant;
 use crate::import::enclosure::Enclosure;
 use crate::import::fold::Arithmetic;
@@ -77,6 +78,8 @@ pub(super) fn softmax(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operan
     if axis + 1 == shape.rank() {
         return Ok(vec![softmax_along(lowering, x, axis, log)?]);
     }
+    // Several axes together: a mask does not follow.
+    mask::refuse(lowering, "a Softmax over several axes", &[Some(x.clone())])?;
     let product = |sizes: &[usize]| sizes.iter().product::<usize>();
     let flat = lowering.reshape(x, Shape::new([product(&shape[..axis]), product(&shape[axis..])])?)?;
     let result = softmax_along(lowering, &flat, 1, log)?;
@@ -84,8 +87,11 @@ pub(super) fn softmax(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operan
 }
 
 fn softmax_along(lowering: &mut Lowering, x: &Operand, axis: usize, log: bool) -> Result<Operand> {
-    let normalizer = if log { Normalizer::LogSoftmax { axis } } else { Normalizer::Softmax { axis } };
-    normalize(lowering, x, normalizer)
+    if log {
+        normalize(lowering, x, Normalizer::LogSoftmax { axis })
+    } else {
+        mask::softmax(lowering, x, axis)
+    }
 }
 
 fn normalize(lowering: &mut Lowering, x: &Operand, normalizer: Normalizer) -> Result<Operand> {

@@ -2,6 +2,8 @@
 
 use netinverse_base::{Error, Result};
 
+use crate::import::constant::{Constant, Data};
+use crate::import::fold::{self, Arithmetic};
 use crate::import::lowering::{Lowering, Operand};
 use crate::import::node::Call;
 use crate::{Layout, Shape};
@@ -172,4 +174,92 @@ pub(super) fn gather(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand
         .collect::<Result<Vec<_>>>()?;
     lowering.room(&picked.shape)?;
     Ok(vec![lowering.layout(x, Layout::Gather { axis, indices, shape: picked.shape.to_vec() })?])
+}
+
+/// Elements or blocks named by tuples of constant indices along the first axes, after `batch_dims` that both have.
+pub(super) fn gather_nd(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>> {
+    call.at_most(2)?;
+    let x = call.input(0)?;
+    let shape = lowering.shape(x);
+    let batch = usize::try_from(call.int("batch_dims")?.unwrap_or(0)).unwrap_or(usize::MAX);
+    let Some(picked) = call.constant(1, "the indices of a GatherND")? else {
+        return Err(Error::input("the indices are missing"));
+    };
+    let (rank, Some(&tuple)) = (picked.shape.rank(), picked.shape.last()) else {
+        return Err(Error::input("a scalar has no tuples of indices"));
+    };
+    let depth = batch.saturating_add(tuple);
+    if batch >= rank || depth > shape.rank() || picked.shape[..batch] != shape[..batch] {
+        return Err(Error::input(format!(
+            "indices of shape {} do not fit a value of shape {shape}",
+            picked.shape
+        )));
+    }
+    lowering.room(&picked.shape)?;
+    let per_batch: usize = picked.shape[batch..rank - 1].iter().product();
+    let mut indices = Vec::new();
+    if tuple > 0 {
+        for (position, own) in picked.as_ints()?.chunks_exact(tuple).enumerate() {
+            let mut flat = position / per_batch.max(1);
+            for (&index, &size) in own.iter().zip(&shape[batch..depth]) {
+                let own = if index < 0 { index.saturating_add(size as i64) } else { index };
+                if !(0..size as i64).contains(&own) {
+                    return Err(Error::input(format!("index {index} is outside a value of shape {shape}")));
+                }
+                flat = flat * size + own as usize;
+            }
+            indices.push(flat);
+        }
+    } else {
+        return Err(Error::input("tuples of no indices"));
+    }
+    let blocks = [&[shape[..depth].iter().product()], &shape[depth..]].concat();
+    let flat = lowering.reshape(x, Shape::new(blocks)?)?;
+    let own = picked.shape[..rank - 1].to_vec();
+    Ok(vec![lowering.layout(&flat, Layout::Gather { axis: 0, indices, shape: own })?])
+}
+
+/// The upper or the lower triangle of matrices: of constants picked, of values a mask.
+pub(super) fn trilu(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>> {
+    call.at_most(2)?;
+    let x = call.input(0)?;
+    let shape = lowering.shape(x);
+    let upper = call.int("upper")?.unwrap_or(1) != 0;
+    let k = match call.ints_at(1, "the diagonal of a Trilu")?.as_deref() {
+        None => 0,
+        Some(&[k]) => k,
+        Some(_) => return Err(Error::input("the diagonal is one number")),
+    };
+    let Some((_, &[rows, columns])) = shape.split_last_chunk() else {
+        return Err(Error::input(format!("a value of shape {shape} is no matrix")));
+    };
+    lowering.room(&Shape::new([rows, columns])?)?;
+    let kept = |i: usize, j: usize| {
+        let above = j as i128 - i as i128;
+        if upper { above >= i128::from(k) } else { above <= i128::from(k) }
+    };
+    let mask: Vec<bool> =
+        (0..rows * columns).map(|at| kept(at / columns.max(1), at % columns.max(1))).collect();
+    let name = lowering.output_name().to_string();
+    let mask_shape = Shape::new([rows, columns])?;
+    match x {
+        Operand::Constant(constant) => {
+            let mask = Constant::bools(&name, mask_shape, mask);
+            let zero = match &constant.data {
+                Data::Int(_) => Data::Int([0].into()),
+                Data::Bool(_) => Data::Bool([false].into()),
+                Data::F32(_) => Data::F32([0.0].into()),
+                Data::F64 { .. } => Data::F64 { values: [0.0].into(), radius: None },
+            };
+            let zero = Constant { name: name.clone(), shape: Shape::default(), data: zero };
+            let result =
+                lowering.folded(&shape, || fold::select(&mask, constant, &zero, shape.clone(), &name))?;
+            Ok(vec![Operand::Constant(result)])
+        }
+        Operand::Value(_) => {
+            let data = Data::F32(mask.iter().map(|&kept| f32::from(u8::from(kept))).collect());
+            let mask = Constant { name, shape: mask_shape, data };
+            Ok(vec![lowering.arithmetic(Arithmetic::Mul, x, &Operand::Constant(mask))?])
+        }
+    }
 }

@@ -174,6 +174,9 @@ pub(super) fn dropout(_: &mut Lowering, call: &Call) -> Result<Vec<Operand>> {
     call.ignore("ratio");
     if let Some(training) = call.constant(2, "the training flag of a Dropout")?
         && training.as_bools()?.contains(&true)
+        && call
+            .constant(1, "the ratio of a Dropout")?
+            .is_none_or(|ratio| ratio.one_number().ok() != Some(0.0))
     {
         return Err(Error::unsupported("Dropout in training mode")
             .hint("export the model in inference mode: `model.eval()` before the export"));

@@ -12,7 +12,7 @@ use crate::{Layout, Shape, WeightOrder};
 enum Kernel {
     Nearest,
     Linear,
-    Cubic { a: f64, renormalized: bool },
+    Cubic { a: f64 },
 }
 
 /// Where an output position lies among the input's.
@@ -43,6 +43,8 @@ struct Method {
     coordinates: Coordinates,
     nearest: Nearest,
     antialias: bool,
+    /// Only elements of the image count, their weights made to sum to 1; else its edges go on.
+    exclude_outside: bool,
 }
 
 /// One axis that changes.
@@ -75,7 +77,9 @@ impl Coordinates {
                 offset.add(centred(position))
             }
             Coordinates::AlignCorners => {
-                number(position).mul(number(axis.input - 1)).div(number(axis.output - 1))
+                // What the output's size would be unrounded.
+                let exact = axis.scale.mul(number(axis.input)).sub(Enclosure::exact(1.0));
+                number(position).mul(number(axis.input - 1)).div(exact)
             }
             Coordinates::Asymmetric => number(position).div(axis.scale),
         }
@@ -111,7 +115,7 @@ impl Kernel {
             // max(1 − |t|, 0)
             Kernel::Linear => exact(1.0).sub(t.abs()).max(exact(0.0)),
             // Keys (1981): continuous, with slopes below 2, so that the branch may be chosen by the centre.
-            Kernel::Cubic { a, .. } => {
+            Kernel::Cubic { a } => {
                 let (t, a) = (t.abs(), exact(a));
                 let polynomial = |c: [Enclosure; 4]| c.iter().fold(exact(0.0), |sum, &c| sum.mul(t).add(c));
                 let two = exact(2.0);
@@ -146,12 +150,11 @@ impl Method {
         // Shrinking with antialiasing widens the kernel.
         let shrink = self.antialias && axis.scale.value < 1.0;
         let stretch = if shrink { axis.scale } else { Enclosure::exact(1.0) };
-        let exclude = shrink || matches!(self.kernel, Kernel::Cubic { renormalized: true, .. });
         for position in 0..axis.output {
             let x = self.coordinates.of(position, axis);
             let wide = self.kernel.support() / stretch.value + 1.0;
             let (mut first, mut last) = ((x.value - wide).floor() as i64, (x.value + wide).ceil() as i64);
-            if exclude {
+            if self.exclude_outside {
                 (first, last) = (first.max(0), last.min(axis.input as i64 - 1));
             }
             let mut row: Vec<(usize, Enclosure)> = Vec::new();
@@ -161,13 +164,13 @@ impl Method {
                     continue;
                 }
                 let inside = tap.clamp(0, axis.input as i64 - 1);
-                if inside == tap || !exclude {
+                if inside == tap || !self.exclude_outside {
                     row.push((inside as usize, weight));
                 }
             }
             let total = row.iter().fold(Enclosure::exact(0.0), |sum, (_, weight)| sum.add(*weight));
             for (index, weight) in row {
-                let weight = if exclude { weight.div(total) } else { weight };
+                let weight = if self.exclude_outside || shrink { weight.div(total) } else { weight };
                 let entry = &mut matrix[index * axis.output + position];
                 *entry = entry.add(weight);
             }
@@ -258,7 +261,12 @@ fn old(lowering: &mut Lowering, call: &Call, scales: &[f64]) -> Result<Vec<Opera
     let axes = scales.iter().zip(shape.iter()).map(|(&scale, &size)| scaled(size, scale));
     let axes: Vec<(usize, Axis)> = axes.collect::<Result<Vec<_>>>()?.into_iter().enumerate().collect();
     let (coordinates, nearest) = (Coordinates::Asymmetric, Nearest::Floor);
-    apply(lowering, x, &axes, &Method { kernel, coordinates, nearest, antialias: false })
+    apply(
+        lowering,
+        x,
+        &axes,
+        &Method { kernel, coordinates, nearest, antialias: false, exclude_outside: false },
+    )
 }
 
 /// Scales in an attribute before opset 9, in an input since.
@@ -347,13 +355,13 @@ fn sized(shape: &Shape, which: &[usize], sizes: &[usize], policy: &str) -> Resul
 }
 
 fn method(call: &Call) -> Result<Method> {
-    let renormalized = call.flag("exclude_outside")?;
+    let exclude_outside = call.flag("exclude_outside")?;
     let a = call.finite("cubic_coeff_a", -0.75)?;
     call.ignore("extrapolation_value");
     let kernel = match call.string("mode")?.unwrap_or("nearest") {
         "nearest" => Kernel::Nearest,
         "linear" => Kernel::Linear,
-        "cubic" => Kernel::Cubic { a, renormalized },
+        "cubic" => Kernel::Cubic { a },
         other => return Err(Error::unsupported(format!("the mode `{other}`"))),
     };
     let coordinates = match call.string("coordinate_transformation_mode")?.unwrap_or("half_pixel") {
@@ -375,5 +383,5 @@ fn method(call: &Call) -> Result<Method> {
         "ceil" => Nearest::Ceil,
         other => return Err(Error::unsupported(format!("the nearest mode `{other}`"))),
     };
-    Ok(Method { kernel, coordinates, nearest, antialias: call.flag("antialias")? })
+    Ok(Method { kernel, coordinates, nearest, antialias: call.flag("antialias")?, exclude_outside })
 }
