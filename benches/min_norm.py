@@ -23,12 +23,15 @@ import types
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--digits", type=int, default=500)
-parser.add_argument("--peer-digits", type=int, default=100)
+parser.add_argument("--peer-digits", type=int, default=500)
+parser.add_argument("--skip", type=int, default=0, help="test digits left out first: other digits to tune on")
 parser.add_argument("--data-rows", type=int, default=2000, help="training digits that ours may start from")
 parser.add_argument("--steps", type=int, default=1000)
 parser.add_argument("--only", nargs="+", default=["256x2", "256x4", "256x6"])
 parser.add_argument("--norms", nargs="+", default=["l2", "linf"])
 parser.add_argument("--threads", type=int, default=2)
+parser.add_argument("--peers", nargs="+", default=["DDN", "FMN", "FAB", "ALMA"], help="which of them run")
+parser.add_argument("--peers-only", action="store_true", help="fill --keep and stop")
 parser.add_argument("--keep", default="", help="a folder for the peers' answers, read again when they are there")
 arguments = parser.parse_args()
 
@@ -117,7 +120,39 @@ def peers(norm):
         result = {"DDN": lambda net, x, y: ddn(net, x, y, steps=steps, levels=None)} | result
     else:
         del result["ALMA"]  # the library has ALMA for L2, L1, SSIM, CIEDE2000 and LPIPS
-    return result
+    return {name: attack for name, attack in result.items() if name in arguments.peers}
+
+
+def answers_of(name, attack, net, x0, label, size, norm):
+    """A peer's answers, evaluations and seconds a digit; from the folder of --keep when they are there."""
+    kept = pathlib.Path(arguments.keep, f"{name}-{size}-{norm}-{arguments.skip}-{len(x0)}.npz") if arguments.keep else None
+    if kept is not None and kept.exists():
+        saved = np.load(kept)
+        return saved["x"], float(saved["evaluations"]), float(saved["seconds"])
+    counted = Counted(net)
+    torch.manual_seed(0)
+    start = time.perf_counter()
+    x = attack(counted, torch.tensor(x0, dtype=torch.float32), torch.tensor(label)).detach().double().numpy()
+    seconds = (time.perf_counter() - start) / len(x0)
+    evaluations = counted.evaluations / len(x0)
+    if kept is not None:
+        np.savez(kept, x=x, evaluations=evaluations, seconds=seconds)
+    return x, evaluations, seconds
+
+
+def ours(path, x0, starts, norm):
+    """Our answers (NaN where there is none), evaluations of each digit and seconds a digit."""
+    with tempfile.TemporaryDirectory() as scratch:
+        scratch = pathlib.Path(scratch)
+        np.save(scratch / "x.npy", x0)
+        np.save(scratch / "data.npy", starts)
+        command = [target / "release" / "points", "classes", path, scratch / "x.npy", scratch / "data.npy", norm]
+        command.append(scratch / "out.npz")
+        subprocess.run(command, check=True, env={"RAYON_NUM_THREADS": str(arguments.threads)})
+        answers = dict(np.load(scratch / "out.npz"))
+    x = np.full_like(x0, np.nan)
+    x[answers["row"]] = answers["x"]
+    return x, answers["evaluations"], float(answers["seconds"][0]) / len(x0)
 
 
 images, labels = digits()
@@ -125,47 +160,28 @@ starts, _ = digits("train", arguments.data_rows)
 for size in arguments.only:
     path = data / "mnistfc" / f"mnist-net_{size}.onnx"
     stack, net = layers(path), module(path)
-    y = forward(stack, images[: 2 * arguments.digits + 200])
-    right = np.flatnonzero(y.argmax(axis=1) == labels[: len(y)])[: arguments.digits]
+    some = slice(arguments.skip, arguments.skip + 2 * arguments.digits + 200)
+    right = np.flatnonzero(forward(stack, images[some]).argmax(axis=1) == labels[some])[: arguments.digits]
+    right += arguments.skip
     x0, label = images[right], labels[right]
     for norm in arguments.norms:
-        print(f"mnist-net_{size}, {norm}: {len(x0)} digits, peers on the first {min(arguments.peer_digits, len(x0))}")
-        with tempfile.TemporaryDirectory() as scratch:
-            scratch = pathlib.Path(scratch)
-            np.save(scratch / "x.npy", x0)
-            np.save(scratch / "data.npy", starts)
-            command = [target / "release" / "points", "classes", path, scratch / "x.npy", scratch / "data.npy", norm, scratch / "out.npz"]
-            subprocess.run(command, check=True, env={"RAYON_NUM_THREADS": str(arguments.threads)})
-            answers = dict(np.load(scratch / "out.npz"))
-        x = np.full_like(x0, np.nan)
-        x[answers["row"]] = answers["x"]
-        spent = answers["evaluations"]
-        seconds = float(answers["seconds"][0]) / len(x0)
-        mine = measure("netinverse", stack, net, x, x0, label, norm, spent.mean(), seconds)
         count = min(arguments.peer_digits, len(x0))
-        if count == 0:
-            continue
+        print(f"mnist-net_{size}, {norm}: {len(x0)} digits from {arguments.skip} on, peers on the first {count}", flush=True)
         best, cheapest = np.full(count, np.inf), np.inf
-        for name, attack in peers(norm).items():
-            kept = pathlib.Path(arguments.keep, f"{name}-{size}-{norm}-{count}.npz") if arguments.keep else None
-            if kept is not None and kept.exists():
-                saved = np.load(kept)
-                x, evaluations, seconds = saved["x"], float(saved["evaluations"]), float(saved["seconds"])
-            else:
-                counted = Counted(net)
-                torch.manual_seed(0)
-                start = time.perf_counter()
-                inputs = torch.tensor(x0[:count], dtype=torch.float32)
-                x = attack(counted, inputs, torch.tensor(label[:count])).detach().double().numpy()
-                seconds = (time.perf_counter() - start) / count
-                evaluations = counted.evaluations / count
-                if kept is not None:
-                    np.savez(kept, x=x, evaluations=evaluations, seconds=seconds)
+        for name, attack in peers(norm).items() if count else ():
+            x, evaluations, seconds = answers_of(name, attack, net, x0[:count], label[:count], size, norm)
             lengths = measure(name, stack, net, x, x0[:count], label[:count], norm, evaluations, seconds)
             best, cheapest = np.minimum(best, lengths), min(cheapest, evaluations)
+        if arguments.peers_only:
+            continue
+        x, spent, seconds = ours(path, x0, starts, norm)
+        mine = measure("netinverse", stack, net, x, x0, label, norm, spent.mean(), seconds)
+        if count == 0:
+            continue
         ratio = mine[:count] / best
         print(
             f"  ours against the best of them: within 1 % on {100 * (ratio <= 1.01).mean():.1f} % of the digits,"
             f" nearer on {100 * (ratio < 0.999).mean():.1f} %, median ratio {np.median(ratio):.4f}, worst {ratio.max():.3f};"
-            f" evaluations 1/{cheapest / spent.mean():.0f} of the cheapest, at most {spent.max()}"
+            f" evaluations 1/{cheapest / spent.mean():.1f} of the cheapest, at most {spent.max()}",
+            flush=True,
         )

@@ -39,6 +39,7 @@ fn options(queries: usize) -> Options {
         starts: 64,
         nearest: true,
         restarts: 2,
+        race: 196,
         data: Vec::new(),
         steps: 60,
         batch: 256,

@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::nearest::Prospect;
 use super::oracle::Linearised;
 use super::{LeastDistance, Oracle, Polyhedron, least_distance::Rows};
 
@@ -145,6 +146,8 @@ pub(crate) struct Lane {
     pub(crate) trial: Point,
     /// How far steps towards the reference may go, once one was made.
     pub(crate) radius: Option<f64>,
+    /// What is known of the way to a nearer point.
+    pub(crate) prospect: Prospect,
     /// The solver of its steps.
     pub(crate) solver: LeastDistance,
 }
@@ -152,7 +155,15 @@ pub(crate) struct Lane {
 impl Lane {
     pub(crate) fn new(query: usize, alternative: usize, x: Vec<f64>) -> Self {
         let trial = Point::at(x.clone());
-        Lane { query, alternative, at: Point::at(x), trial, radius: None, solver: LeastDistance::default() }
+        Lane {
+            query,
+            alternative,
+            at: Point::at(x),
+            trial,
+            radius: None,
+            prospect: Prospect::default(),
+            solver: LeastDistance::default(),
+        }
     }
 
     /// Moves to the trial point.
@@ -160,6 +171,12 @@ impl Lane {
         std::mem::swap(&mut self.at, &mut self.trial);
         self.trial.x.copy_from_slice(&self.at.x);
     }
+}
+
+/// Linearises lanes that are new, where they stand.
+pub(crate) fn linearise(oracle: &mut Oracle<'_>, lanes: &mut [Lane], domain: &Domain) {
+    Batch::default().linearise(oracle, lanes, domain, |_| true);
+    lanes.iter_mut().for_each(Lane::accept);
 }
 
 /// Linearises the trial points of the lanes that `wanted` picks, in one batch; returns which they were.

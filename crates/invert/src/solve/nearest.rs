@@ -23,6 +23,10 @@ pub(crate) struct Nearness<'a> {
     pub(crate) steps: usize,
     /// A step that promises or gains a smaller share of the distance is the last one.
     pub(crate) gain: f64,
+    /// How often a lane may drop what it learnt where it was.
+    pub(crate) clears: usize,
+    /// The length of a lane's first step at most, as a share of its distance.
+    pub(crate) first: f64,
 }
 
 struct Walk {
@@ -30,20 +34,32 @@ struct Walk {
     target: Vec<f64>,
     /// The distance of the point kept.
     distance: f64,
-    /// The distance of the target: what a full step could reach.
-    hoped: f64,
     /// The share of the way to the target that is tried, and its length.
     fraction: f64,
     length: f64,
     corrections: usize,
-    cuts: Vec<Cut>,
     replans: usize,
     steps: usize,
     phase: Phase,
 }
 
+/// What a lane knows of the way to a nearer point.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Prospect {
+    cuts: Vec<Cut>,
+    /// The distance that the linearised program promises from where the lane stands.
+    pub(crate) hoped: f64,
+    /// The length of the last step.
+    length: f64,
+    /// How often the cuts were dropped for being what kept the lane where it is.
+    clears: usize,
+    /// Whether no nearer point is in sight.
+    pub(crate) settled: bool,
+}
+
 /// `a·x ≥ b`: row `row` of the goal, linearised at a point where it did not hold. It is kept while it overestimates the
 /// row where the lane stands: then the row is concave between the two, and both linearisations hold together.
+#[derive(Debug, Clone)]
 struct Cut {
     row: usize,
     a: Vec<f64>,
@@ -73,6 +89,12 @@ const CUTS: usize = 6;
 const REPLANS: usize = 3;
 /// A correction longer than this share of its step means that the linearisation said nothing about where it led.
 const LONGEST_CORRECTION: f64 = 0.7;
+/// A correction is tried before a program with a new cut when it keeps this share of what the step hoped to gain,
+const KEPT: f64 = 0.5;
+/// and it aims beyond a row by this share of what was missing: to be inside at once.
+const BEYOND: f64 = 0.3;
+/// How much shorter the next step is after one that failed.
+const SHRINK: f64 = 0.35;
 /// A lane whose steps must be shorter than this share of its distance is done.
 const SHORTEST_STEP: f64 = 1e-3;
 /// By what share the next linear region may turn out nearer than this one promises.
@@ -94,11 +116,9 @@ pub(crate) fn make_nearest<'n>(
         .map(|lane| Walk {
             target: Vec::new(),
             distance: nearness.norm.distance(&lane.at.x, near(lane.query).0, nearness.weights),
-            hoped: 0.0,
             fraction: 1.0,
             length: 0.0,
             corrections: 0,
-            cuts: Vec::new(),
             replans: 0,
             steps: 0,
             phase: if lane.at.residual <= nearness.tolerance { Phase::Plan } else { Phase::Done },
@@ -141,42 +161,51 @@ fn plan(
     (near, useful): (&[f64], f64),
 ) {
     walk.phase = Phase::Done;
-    if walk.steps >= nearness.steps || walk.distance == 0.0 {
+    if walk.distance == 0.0 {
+        lane.prospect.settled = true;
         return;
     }
-    let Lane { at, trial, solver, radius, .. } = lane;
-    solver.lambda.clear();
-    let ending = if walk.cuts.is_empty() {
-        nearness.norm.project(solver, &at.rows(), &problem(domain, nearness, near), 1e-12)
-    } else {
-        let cuts = walk.cuts.iter();
-        let a: Vec<f64> = at.a.iter().chain(cuts.clone().flat_map(|cut| &cut.a)).copied().collect();
-        let b: Vec<f64> = at.b.iter().copied().chain(cuts.map(|cut| cut.b)).collect();
-        let rows = Rows { a: &a, b: &b, equations: 0 };
-        nearness.norm.project(solver, &rows, &problem(domain, nearness, near), 1e-12)
-    };
-    if !matches!(ending, Ending::Solved(_)) {
-        return;
-    }
-    walk.hoped = nearness.norm.distance(&solver.x, near, nearness.weights);
-    let hopeless = walk.steps > 2 && walk.hoped > (1.0 + SURPRISE) * useful;
-    if walk.hoped > walk.distance * (1.0 - nearness.gain) || hopeless {
-        if !walk.cuts.is_empty() {
-            // Cuts of far away may be what keeps it here: once more without them.
-            walk.cuts.clear();
-            walk.phase = Phase::Plan;
+    let Lane { at, trial, solver, radius, prospect, .. } = lane;
+    let problem = problem(domain, nearness, near);
+    loop {
+        solver.lambda.clear();
+        let ending = if prospect.cuts.is_empty() {
+            nearness.norm.project(solver, &at.rows(), &problem, 1e-12)
+        } else {
+            let cuts = prospect.cuts.iter();
+            let a: Vec<f64> = at.a.iter().chain(cuts.clone().flat_map(|cut| &cut.a)).copied().collect();
+            let b: Vec<f64> = at.b.iter().copied().chain(cuts.map(|cut| cut.b)).collect();
+            nearness.norm.project(solver, &Rows { a: &a, b: &b, equations: 0 }, &problem, 1e-12)
+        };
+        prospect.hoped = nearness.norm.distance(&solver.x, near, nearness.weights);
+        let solved = matches!(ending, Ending::Solved(_));
+        if solved && prospect.hoped <= walk.distance * (1.0 - nearness.gain) {
+            break;
         }
+        // Cuts of far away may be what keeps it here: once more without them, and not so far.
+        prospect.settled = prospect.cuts.is_empty() || prospect.clears >= nearness.clears;
+        if prospect.settled {
+            return;
+        }
+        prospect.cuts.clear();
+        prospect.clears += 1;
+        *radius = radius.map(|radius| radius.min(SHRINK * prospect.length));
+    }
+    prospect.settled = walk.steps > 2 && prospect.hoped > (1.0 + SURPRISE) * useful;
+    if prospect.settled || walk.steps >= nearness.steps {
         return;
     }
     walk.target.clone_from(&solver.x);
     let way = nearness.norm.distance(&walk.target, &at.x, nearness.weights);
     // The first step halves the distance at most: far linearisations promise too much.
-    let radius = radius.get_or_insert(0.5 * walk.distance);
+    let radius = radius.get_or_insert(nearness.first * walk.distance);
     if *radius < SHORTEST_STEP * walk.distance {
+        prospect.settled = true;
         return;
     }
     walk.fraction = (*radius / way).min(1.0);
     walk.length = walk.fraction * way;
+    prospect.length = walk.length;
     walk.corrections = 0;
     for ((trial, x), target) in trial.x.iter_mut().zip(&at.x).zip(&walk.target) {
         *trial = if walk.fraction == 1.0 { *target } else { x + walk.fraction * (target - x) };
@@ -189,47 +218,60 @@ fn judge(lane: &mut Lane, walk: &mut Walk, domain: &Domain, nearness: &Nearness<
     walk.steps += 1;
     walk.phase = Phase::Plan;
     let distance = nearness.norm.distance(&lane.trial.x, near, nearness.weights);
-    let wanted = walk.distance - 1e-3 * walk.fraction * (walk.distance - walk.hoped);
+    let wanted = walk.distance - 1e-3 * walk.fraction * (walk.distance - lane.prospect.hoped);
     if lane.trial.residual <= nearness.tolerance && distance <= wanted {
         lane.accept();
         lane.radius = Some(2.0 * walk.length);
         walk.replans = 0;
-        walk.cuts.retain(|cut| cut.overestimates(&lane.at));
+        let Lane { at, prospect, .. } = lane;
+        prospect.cuts.retain(|cut| cut.overestimates(at));
         walk.distance = distance;
         return;
     }
-    let Lane { at, trial, solver, radius, .. } = lane;
-    if at.equations == 0 && walk.replans < REPLANS && walk.corrections == 0 {
-        let known = walk.cuts.len();
+    let Lane { at, trial, solver, radius, prospect, .. } = lane;
+    let mut learnt = false;
+    if at.equations == 0 {
+        let known = prospect.cuts.len();
         for (row, (a, b)) in trial.a.chunks(at.x.len()).zip(&trial.b).enumerate() {
             let cut = Cut { row, a: a.to_vec(), b: *b };
             if trial.gap[row] < 0.0 && cut.overestimates(at) {
-                walk.cuts.push(cut);
+                prospect.cuts.push(cut);
             }
         }
-        if walk.cuts.len() > known {
-            let surplus = walk.cuts.len().saturating_sub(CUTS);
-            walk.cuts.drain(..surplus);
-            walk.replans += 1;
-            return; // plan again, with what was learnt
+        if prospect.cuts.len() > known {
+            let surplus = prospect.cuts.len().saturating_sub(CUTS);
+            prospect.cuts.drain(..surplus);
+            learnt = true;
         }
     }
     // Back to the fibre by the least change, while that can still end nearer than before.
+    let may_replan = learnt && walk.replans < REPLANS;
+    let equations = at.equations;
+    let aim =
+        |(k, (b, gap)): (usize, (&f64, &f64))| b - if k < equations { 0.0 } else { BEYOND * gap.min(0.0) };
     if walk.corrections < CORRECTIONS && trial.residual > nearness.tolerance {
-        walk.corrections += 1;
         solver.lambda.clear();
-        let ending =
-            nearness.norm.project(solver, &trial.rows(), &problem(domain, nearness, &trial.x), 1e-13);
+        let b: Vec<f64> = trial.b.iter().zip(&trial.gap).enumerate().map(aim).collect();
+        let rows = Rows { b: &b, ..trial.rows() };
+        let ending = nearness.norm.project(solver, &rows, &problem(domain, nearness, &trial.x), 1e-13);
         if matches!(ending, Ending::Solved(_)) {
             let change = nearness.norm.distance(&solver.x, &trial.x, nearness.weights);
             let corrected = nearness.norm.distance(&solver.x, near, nearness.weights);
-            if change <= LONGEST_CORRECTION * walk.length && corrected < walk.distance {
+            let hoped = walk.fraction * (walk.distance - prospect.hoped);
+            let near_enough = walk.distance - corrected >= KEPT * hoped || !may_replan;
+            let short = change <= LONGEST_CORRECTION * walk.length;
+            if short && corrected < walk.distance && near_enough {
+                walk.corrections += 1;
                 trial.x.copy_from_slice(&solver.x);
                 walk.phase = Phase::Move;
                 return;
             }
         }
     }
-    *radius = Some(0.35 * walk.length);
+    if may_replan && walk.corrections == 0 {
+        walk.replans += 1;
+        return; // plan again, with what was learnt
+    }
+    *radius = Some(SHRINK * walk.length);
     walk.replans = 0;
 }

@@ -27,8 +27,7 @@ impl Norm {
 
     /// The nearest point to `problem.reference` that satisfies linear rows in the box; left in `solver.x`.
     ///
-    /// L2 is one program. L∞ is exact for one row, and bisects on the radius of a smaller box for
-    /// more. L1 reweights the squares (IRLS).
+    /// L2 is one program. L∞ is exact for one row, and searches for the radius of a smaller box for more. L1 reweights the squares (IRLS).
     pub fn project(
         self,
         solver: &mut LeastDistance,
@@ -132,20 +131,49 @@ fn project_linf(
             empty |= lower[i] > upper[i];
         }
         solver.lambda.fill(0.0);
-        let inside = !empty && {
-            let smaller = Nearest { lower: &lower, upper: &upper, ..whole };
-            matches!(solver.solve(rows, &smaller, tolerance), Ending::Solved(_))
-        };
-        if inside {
-            high = Norm::LInf.distance(&solver.x, problem.reference, problem.weights).min(radius);
-            best.copy_from_slice(&solver.x);
-        } else {
-            low = radius;
+        let smaller = Nearest { lower: &lower, upper: &upper, ..whole };
+        let ending = if empty { Ending::Unsettled(0.0) } else { solver.solve(rows, &smaller, tolerance) };
+        let middle = 0.5 * (low.max(radius) + high);
+        match ending {
+            Ending::Solved(_) => {
+                high = Norm::LInf.distance(&solver.x, problem.reference, problem.weights).min(radius);
+                best.copy_from_slice(&solver.x);
+                radius = 0.5 * (low + high);
+            }
+            // What separates the rows from the smaller box is one row, and that bounds the radius from below: Newton's
+            // method on the radius.
+            Ending::Infeasible(_) => {
+                low = radius;
+                let bound = combined_radius(solver, rows, problem);
+                radius = if bound > radius * (1.0 + 1e-9) && bound < high {
+                    low = bound;
+                    bound * (1.0 + 1e-6)
+                } else {
+                    middle
+                };
+            }
+            Ending::Unsettled(_) => {
+                low = radius;
+                radius = middle;
+            }
         }
-        radius = 0.5 * (low + high);
     }
     solver.x.copy_from_slice(&best);
     first
+}
+
+/// The radius that the rows, combined with the multipliers of `solver`, ask for.
+fn combined_radius(solver: &mut LeastDistance, rows: &Rows<'_>, problem: &Nearest<'_>) -> f64 {
+    let n = problem.reference.len();
+    let (mut a, mut b) = (vec![0.0; n], 0.0);
+    for ((row, constant), lambda) in rows.a.chunks(n).zip(rows.b).zip(&solver.lambda) {
+        a.iter_mut().zip(row).for_each(|(sum, coefficient)| *sum += lambda * coefficient);
+        b += lambda * constant;
+    }
+    match project_linf_one_row(solver, &Rows { a: &a, b: &[b], equations: 0 }, problem) {
+        Ending::Solved(_) => Norm::LInf.distance(&solver.x, problem.reference, problem.weights),
+        _ => 0.0,
+    }
 }
 
 fn project_l1(solver: &mut LeastDistance, rows: &Rows<'_>, problem: &Nearest<'_>, tolerance: f64) -> Ending {

@@ -12,7 +12,7 @@ use super::lane::Lane;
 use super::nearest::{Nearness, make_nearest};
 use super::pursue::{Pursuit, next_attempts};
 use super::starts::{Pool, start};
-use super::tournament::{bracketed_starts, walk_in_rounds};
+use super::tournament::Race;
 use super::{Domain, Evaluations, Goal, Norm, Oracle, Seen};
 
 /// How to search.
@@ -35,6 +35,9 @@ pub struct Options {
     pub nearest: bool,
     /// Further attempts at a nearer answer, beside the nearest one found; when one nearest answer is asked for.
     pub restarts: usize,
+    /// Evaluations that a query may spend on the way from points inside its goal to a nearest answer, where there are
+    /// such points (of `data`, or of the box); when one nearest answer is asked for.
+    pub race: u64,
     /// Steps of an attempt at most, in each phase.
     pub steps: usize,
     /// Rows evaluated at a time at most: bounds the memory.
@@ -56,6 +59,7 @@ impl Options {
             starts: 64,
             nearest: true,
             restarts: 4,
+            race: 196,
             steps: 60,
             batch: 4096,
             data: Vec::new(),
@@ -322,19 +326,16 @@ impl Group<'_> {
     /// Nearest answers from points inside the goals: rows of data, or the pool.
     fn run_from_inside(&self, oracle: &mut Oracle<'_>, found: &mut [Vec<Lane>], stop: &dyn Fn() -> bool) {
         let Some(pool) = self.data.or(self.pool) else { return };
-        let lanes =
-            bracketed_starts(oracle, self.goals, self.near, pool, &|query, x| self.distance(query, x));
-        for (query, _) in self.goals.iter().enumerate() {
-            if lanes.iter().any(|lane| lane.query == query) {
-                oracle.charge(query, self.data_cost);
-            }
-        }
-        // The starts are feasible: this only linearises them.
-        let mut lanes = lanes;
-        let options = FeasibleOptions { tolerance: self.strictest(), steps: 0 };
-        make_feasible(oracle, &mut lanes, self.domain, &step_weights(self.domain), &options, stop);
-        let near = |query: usize| (&self.near[query][..], f64::INFINITY);
-        for lane in walk_in_rounds(oracle, lanes, self.domain, &self.nearness(), &near, stop) {
+        let race = Race {
+            goals: self.goals,
+            near: self.near,
+            domain: self.domain,
+            nearness: self.nearness(),
+            evaluations: self.options.race,
+            pool,
+            charge: self.data_cost,
+        };
+        for lane in race.run(oracle, stop) {
             if lane.at.residual <= self.tolerance[lane.query] {
                 found[lane.query].push(lane);
             }
@@ -348,6 +349,8 @@ impl Group<'_> {
             tolerance: self.strictest(),
             steps: if self.options.count == 1 { self.options.steps } else { SEVERAL_STEPS },
             gain: if self.options.count == 1 { 1e-5 } else { 1e-3 },
+            clears: usize::MAX,
+            first: 0.5,
         }
     }
 

@@ -82,30 +82,33 @@ impl Pool {
         self.points.div_ceil(queries.max(1)) as u64
     }
 
-    /// For each alternative that some point of the pool is well inside of, the nearest such point. A point counts for
-    /// the alternative that it is deepest in.
-    pub(crate) fn inside(&self, goal: &Goal, distance: &dyn Fn(&[f64]) -> f64) -> Vec<(usize, Vec<f64>)> {
+    /// For each alternative that some point of the pool is well inside of, the `count` nearest such points: alternative,
+    /// place and x. A point counts for the alternative that it is deepest in.
+    pub(crate) fn inside(
+        &self,
+        goal: &Goal,
+        count: usize,
+        distance: &dyn Fn(&[f64]) -> f64,
+    ) -> Vec<(usize, usize, Vec<f64>)> {
         let (n, m) = (self.x.len() / self.points, self.y.len() / self.points);
-        let mut nearest: Vec<Option<(f64, usize)>> = vec![None; goal.alternatives.len()];
+        let mut inside: Vec<Vec<(f64, usize)>> = vec![Vec::new(); goal.alternatives.len()];
         for (point, y) in self.y.chunks(m).enumerate() {
             let slacks = goal.alternatives.iter().map(|polyhedron| polyhedron.slack(y)).enumerate();
             let deepest =
                 slacks.fold((0, f64::NEG_INFINITY), |best, next| if next.1 > best.1 { next } else { best });
             if deepest.1 > 0.0 {
-                let own = distance(&self.x[point * n..(point + 1) * n]);
-                let best = &mut nearest[deepest.0];
-                if best.is_none_or(|best| own < best.0) {
-                    *best = Some((own, point));
-                }
+                inside[deepest.0].push((distance(&self.x[point * n..(point + 1) * n]), point));
             }
         }
-        let found = nearest.into_iter().enumerate();
+        let mut found = Vec::new();
+        for (alternative, points) in inside.iter_mut().enumerate() {
+            points.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+            let nearest = points.iter().take(count).enumerate();
+            found.extend(
+                nearest.map(|(place, &(_, p))| (alternative, place, self.x[p * n..(p + 1) * n].to_vec())),
+            );
+        }
         found
-            .filter_map(|(alternative, best)| {
-                let point = best?.1;
-                Some((alternative, self.x[point * n..(point + 1) * n].to_vec()))
-            })
-            .collect()
     }
 
     /// Starts for a goal: `alternative` and x. The best tenth of the pool, the best one first, then always the one

@@ -2,90 +2,215 @@
 //!
 //! Far from the boundary a classifier saturates, and its gradient points nowhere. But any point of another class (a row
 //! of data, a point of the pool) is a feasible start, and the segment from the reference to it crosses the boundary. One
-//! start an alternative walks a few steps; those that came nearest walk on, and the best of them to its end.
+//! start an alternative takes part. A round gives a few steps to those that promise most, by where they stand and by where
+//! their linearised program would go; fewer in every round. A lane that settles makes room for the next, and when all have
+//! settled the next points inside begin, until the evaluations are spent.
 
-use super::lane::Lane;
+use super::lane::{Lane, linearise};
 use super::nearest::{Nearness, make_nearest};
 use super::starts::Pool;
 use super::{Domain, Goal, Oracle};
 
-/// Bisections of the segment from the reference to the point inside.
-const BISECTIONS: usize = 3;
+/// Bisections of the segment from the reference to the point inside;
+const BISECTIONS: usize = 2;
+/// and at most, while the slack of the nearest point inside is more than a share of the largest seen: where a classifier
+/// is flat, its gradient says nothing.
+const MOST_BISECTIONS: usize = 5;
+const FLAT: f64 = 0.7;
+/// Lanes of a query that go on in each round; the last number holds from then on.
+const WIDTHS: [usize; 7] = [6, 5, 4, 4, 3, 3, 2];
+/// Steps of a lane in a round, with two evaluations each.
+const STEPS: usize = 2;
+/// Evaluations that are worth a further start.
+const WORTHWHILE: u64 = 20;
+/// Points inside each alternative that a query may begin from.
+const STARTS: usize = 3;
+/// A lane that could gain less than this share of its distance has settled.
+const GAIN: f64 = 1e-3;
+/// How often a lane begins anew with what it learnt of the boundary.
+const CLEARS: usize = 3;
 
-/// Rounds: evaluations of each lane (with its derivatives), and how many lanes of a query walk.
-const ROUNDS: [(usize, usize); 3] = [(5, 7), (8, 3), (14, 1)];
-
-/// A feasible start for each alternative of each wanted query, on the segment from the reference.
-pub(crate) fn bracketed_starts(
-    oracle: &mut Oracle<'_>,
-    goals: &[Goal],
-    near: &[Vec<f64>],
-    pool: &Pool,
-    distance: &(dyn Fn(usize, &[f64]) -> f64 + Sync),
-) -> Vec<Lane> {
-    let mut starts: Vec<(usize, usize, Vec<f64>, f64)> = Vec::new();
-    for (query, goal) in goals.iter().enumerate() {
-        let interior = goal.alternatives.iter().all(|polyhedron| polyhedron.equations == 0);
-        if interior {
-            let inside = pool.inside(goal, &|x| distance(query, x));
-            starts.extend(inside.into_iter().map(|(alternative, x)| (query, alternative, x, 1.0)));
-        }
-    }
-    let queries: Vec<usize> = starts.iter().map(|start| start.0).collect();
-    let m = oracle.output_size();
-    let (mut x, mut y) = (Vec::new(), Vec::new());
-    let at = |query: usize, inside: &[f64], share: f64| -> Vec<f64> {
-        near[query].iter().zip(inside).map(|(r, i)| r + share * (i - r)).collect()
-    };
-    let mut low = vec![0.0; starts.len()];
-    for _ in 0..BISECTIONS {
-        x.clear();
-        for ((query, _, inside, high), low) in &mut starts.iter().zip(&low) {
-            x.extend(at(*query, inside, 0.5 * (low + high)));
-        }
-        if x.is_empty() {
-            break;
-        }
-        oracle.forward(&queries, &x, &mut y);
-        for ((start, low), y) in starts.iter_mut().zip(&mut low).zip(y.chunks(m)) {
-            let middle = 0.5 * (*low + start.3);
-            if goals[start.0].alternatives[start.1].residual(y) <= 0.0 {
-                start.3 = middle;
-            } else {
-                *low = middle;
-            }
-        }
-    }
-    let lanes = starts.into_iter().map(|(query, alternative, inside, high)| {
-        let x = if high == 1.0 { inside } else { at(query, &inside, high) };
-        Lane::new(query, alternative, x)
-    });
-    lanes.collect()
+/// The race of a group of queries.
+pub(crate) struct Race<'a> {
+    pub(crate) goals: &'a [Goal],
+    pub(crate) near: &'a [Vec<f64>],
+    pub(crate) domain: &'a Domain,
+    pub(crate) nearness: Nearness<'a>,
+    /// Evaluations that a query may spend.
+    pub(crate) evaluations: u64,
+    /// Where points inside come from, and what each query is charged for them.
+    pub(crate) pool: &'a Pool,
+    pub(crate) charge: u64,
 }
 
-/// Walks the lanes in rounds; fewer of each query go on in each. All of them are returned, where they stopped.
-pub(crate) fn walk_in_rounds<'n>(
-    oracle: &mut Oracle<'_>,
-    mut lanes: Vec<Lane>,
-    domain: &Domain,
-    nearness: &Nearness<'_>,
-    near: &(dyn Fn(usize) -> (&'n [f64], f64) + Sync),
-    stop: &dyn Fn() -> bool,
-) -> Vec<Lane> {
-    let mut ended = Vec::new();
-    for (evaluations, places) in ROUNDS {
-        let mut place = vec![0usize; 1 + lanes.iter().map(|lane| lane.query).max().unwrap_or(0)];
-        let distance = |lane: &Lane| nearness.norm.distance(&lane.at.x, near(lane.query).0, nearness.weights);
-        lanes.sort_by(|a, b| a.query.cmp(&b.query).then(distance(a).total_cmp(&distance(b))));
-        let (mut on, out): (Vec<Lane>, Vec<Lane>) = lanes.into_iter().partition(|lane| {
-            place[lane.query] += 1;
-            place[lane.query] <= places
-        });
-        ended.extend(out);
-        let round = Nearness { steps: evaluations, ..*nearness };
-        make_nearest(oracle, &mut on, domain, &round, near, stop);
-        lanes = on;
+/// A point inside, not begun from yet.
+struct Spare {
+    alternative: usize,
+    /// How many points of this alternative are nearer.
+    place: usize,
+    x: Vec<f64>,
+}
+
+impl Race<'_> {
+    /// Runs it; all lanes are returned, where they stopped.
+    pub(crate) fn run(&self, oracle: &mut Oracle<'_>, stop: &dyn Fn() -> bool) -> Vec<Lane> {
+        let queries = self.goals.len();
+        let mut spares: Vec<Vec<Spare>> = (0..queries).map(|query| self.spares(query)).collect();
+        let mut first = Vec::new();
+        for (query, spares) in spares.iter_mut().enumerate() {
+            if !spares.is_empty() {
+                oracle.charge(query, self.charge);
+            }
+            let (begin, rest): (Vec<Spare>, Vec<Spare>) =
+                std::mem::take(spares).into_iter().partition(|spare| spare.place == 0);
+            first.extend(begin.into_iter().map(|spare| (query, spare)));
+            *spares = rest;
+        }
+        let mut lanes = self.begin(oracle, first, stop);
+        let mut round = 0;
+        while !stop() {
+            let mut best = vec![f64::INFINITY; queries];
+            for lane in &lanes {
+                best[lane.query] = best[lane.query].min(self.distance(lane.query, &lane.at.x));
+            }
+            lanes.sort_by(|a, b| a.query.cmp(&b.query).then(self.score(a).total_cmp(&self.score(b))));
+            let width = WIDTHS[round.min(WIDTHS.len() - 1)];
+            let mut places = vec![0usize; queries];
+            let (mut on, mut out): (Vec<Lane>, Vec<Lane>) = lanes.into_iter().partition(|lane| {
+                let left = self.left(oracle, lane.query) / (2 * STEPS as u64);
+                let place = &mut places[lane.query];
+                let goes = *place < width.min(left as usize)
+                    && !lane.prospect.settled
+                    && lane.prospect.hoped < best[lane.query];
+                *place += usize::from(goes);
+                goes
+            });
+            let mut next = Vec::new();
+            for (query, spares) in spares.iter_mut().enumerate() {
+                if places[query] == 0 && self.left(oracle, query) >= WORTHWHILE && best[query] > 0.0 {
+                    next.extend(next_spare(spares, query, &out, &|lane| self.distance(query, &lane.at.x)));
+                }
+            }
+            if on.is_empty() && next.is_empty() {
+                return out;
+            }
+            make_nearest(oracle, &mut on, self.domain, &self.steps(STEPS), &|q| self.reference(q), stop);
+            out.extend(on);
+            out.extend(self.begin(oracle, next, stop));
+            lanes = out;
+            round += 1;
+        }
+        lanes
     }
-    ended.extend(lanes);
-    ended
+
+    fn left(&self, oracle: &Oracle<'_>, query: usize) -> u64 {
+        self.evaluations.saturating_sub(oracle.evaluations(query).total())
+    }
+
+    fn distance(&self, query: usize, x: &[f64]) -> f64 {
+        self.nearness.norm.distance(x, &self.near[query], self.nearness.weights)
+    }
+
+    fn reference(&self, query: usize) -> (&[f64], f64) {
+        (&self.near[query], f64::INFINITY)
+    }
+
+    fn steps(&self, steps: usize) -> Nearness<'_> {
+        Nearness { steps, gain: GAIN, clears: CLEARS, ..self.nearness }
+    }
+
+    /// Small for a lane that is near, and whose way leads near.
+    fn score(&self, lane: &Lane) -> f64 {
+        let distance = self.distance(lane.query, &lane.at.x);
+        distance + lane.prospect.hoped.min(distance)
+    }
+
+    /// The points inside the alternatives of a query, by place.
+    fn spares(&self, query: usize) -> Vec<Spare> {
+        let goal = &self.goals[query];
+        if goal.alternatives.iter().any(|polyhedron| polyhedron.equations > 0) {
+            return Vec::new();
+        }
+        let inside = self.pool.inside(goal, STARTS, &|x| self.distance(query, x));
+        let spares = inside.into_iter().map(|(alternative, place, x)| Spare { alternative, place, x });
+        spares.collect()
+    }
+
+    /// Lanes from points inside: on the segment from the reference, linearised.
+    fn begin(
+        &self,
+        oracle: &mut Oracle<'_>,
+        starts: Vec<(usize, Spare)>,
+        stop: &dyn Fn() -> bool,
+    ) -> Vec<Lane> {
+        let queries: Vec<usize> = starts.iter().map(|(query, _)| *query).collect();
+        if queries.is_empty() {
+            return Vec::new();
+        }
+        let m = oracle.output_size();
+        let at = |(query, spare): &(usize, Spare), share: f64| -> Vec<f64> {
+            if share == 1.0 {
+                return spare.x.clone();
+            }
+            let mut x: Vec<f64> =
+                self.near[*query].iter().zip(&spare.x).map(|(r, i)| r + share * (i - r)).collect();
+            self.domain.clip(&mut x);
+            x
+        };
+        let mut shares = vec![(0.0, 1.0); starts.len()];
+        // The slack of the nearest point inside, and the largest seen on the segment, inside or out.
+        let mut slacks = vec![(f64::INFINITY, 0.0f64); starts.len()];
+        let mut y = Vec::new();
+        for bisection in 0..MOST_BISECTIONS {
+            let flat = |(slack, most): (f64, f64)| slack > FLAT * most;
+            let open: Vec<usize> =
+                (0..starts.len()).filter(|&i| bisection < BISECTIONS || flat(slacks[i])).collect();
+            let own: Vec<usize> = open.iter().map(|&i| queries[i]).collect();
+            let middles = open.iter().map(|&i| at(&starts[i], 0.5 * (shares[i].0 + shares[i].1)));
+            let x: Vec<f64> = middles.flatten().collect();
+            if x.is_empty() {
+                break;
+            }
+            oracle.forward(&own, &x, &mut y);
+            for (&i, y) in open.iter().zip(y.chunks(m)) {
+                let (query, spare) = &starts[i];
+                let slack = self.goals[*query].alternatives[spare.alternative].slack(y);
+                let (low, high) = &mut shares[i];
+                let middle = 0.5 * (*low + *high);
+                slacks[i].1 = slacks[i].1.max(slack.abs());
+                if slack >= 0.0 {
+                    *high = middle;
+                    slacks[i].0 = slack;
+                } else {
+                    *low = middle;
+                }
+            }
+        }
+        let lanes = starts.iter().zip(&shares);
+        let mut lanes: Vec<Lane> = lanes
+            .map(|(start, (_, high))| Lane::new(start.0, start.1.alternative, at(start, *high)))
+            .collect();
+        linearise(oracle, &mut lanes, self.domain);
+        make_nearest(oracle, &mut lanes, self.domain, &self.steps(0), &|query| self.reference(query), stop);
+        lanes
+    }
+}
+
+/// The next point to begin from: of the first place that is left, inside the alternative whose lanes came nearest.
+fn next_spare(
+    spares: &mut Vec<Spare>,
+    query: usize,
+    lanes: &[Lane],
+    distance: &dyn Fn(&Lane) -> f64,
+) -> Option<(usize, Spare)> {
+    let reached = |alternative: usize| {
+        let own = lanes.iter().filter(|lane| lane.query == query && lane.alternative == alternative);
+        own.map(distance).fold(f64::INFINITY, f64::min)
+    };
+    let order = |spare: &Spare| (spare.place, reached(spare.alternative));
+    let next = (0..spares.len()).min_by(|&a, &b| {
+        let (a, b) = (order(&spares[a]), order(&spares[b]));
+        a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
+    })?;
+    Some((query, spares.swap_remove(next)))
 }
