@@ -39,7 +39,7 @@ fn options(queries: usize) -> Options {
         starts: 64,
         nearest: true,
         restarts: 2,
-        race: 196,
+        race: 190,
         data: Vec::new(),
         steps: 60,
         batch: 256,
@@ -186,4 +186,155 @@ fn what_cannot_be_reached_is_not_found() {
     assert!(results[0].answers.is_empty());
     let best = results[0].best.as_ref().unwrap();
     assert!(best.residual > 1e5 && best.residual < 1e6 + 100.0);
+}
+
+/// A network of dense layers with given weights (inputs first) and biases, rectified between them.
+fn rectified(layers: &[(Vec<f64>, Vec<f64>)], inputs: usize) -> Network {
+    let build = || -> Result<Network> {
+        let mut builder = NetworkBuilder::new();
+        let mut value = builder.input("x", Shape::new([1, inputs])?)?;
+        for (layer, (weight, bias)) in layers.iter().enumerate() {
+            let shape = Shape::new([weight.len() / bias.len(), bias.len()])?;
+            let weight = builder.param(Param::from_f64("W", shape, weight.clone())?);
+            let bias = builder.param(Param::from_f64("b", Shape::vector(bias.len()), bias.clone())?);
+            let dense = Dense { weight, bias: Some(bias), order: WeightOrder::InputsFirst };
+            value = builder.node(format!("z{layer}"), Op::Linear(Linear::Dense(dense)), &[value])?;
+            if layer + 1 < layers.len() {
+                value = builder.node(format!("h{layer}"), Op::Function(Function::Relu), &[value])?;
+            }
+        }
+        builder.finish(&[value])
+    };
+    build().unwrap()
+}
+
+/// `{x : Σ relu(aᵢ·x + bᵢ) ≤ 1}` is convex, and the row `1 − Σ…` concave: what the solver learns of it outside holds
+/// everywhere. The nearest point of a convex set is the x with `(r − x)·(z − x) ≤ 0` for every z of the set.
+#[test]
+fn the_nearest_point_of_a_convex_set_is_exact() {
+    let mut compared = 0;
+    for case in 0..20 {
+        let mut rng = Rng::new(case, 31);
+        let (n, k) = (4, 8);
+        let weight: Vec<f64> = (0..n * k).map(|_| rng.normal()).collect();
+        let bias: Vec<f64> = (0..k).map(|_| -0.5 * rng.uniform()).collect();
+        let network = rectified(&[(weight, bias), (vec![-1.0; k], vec![1.0])], n);
+        let goal = Goal::one(Polyhedron { rows: vec![1.0], constants: vec![0.0], equations: 0 });
+        let near: Vec<f64> = (0..n).map(|_| rng.range(-1.0, 1.0)).collect();
+        let value = |x: &[f64]| forward(&network, x)[0];
+        if value(&near) >= 0.0 {
+            continue;
+        }
+        let options = Options { data: vec![vec![0.0; n]], restarts: 0, ..options(1) };
+        let results = solve(
+            &network,
+            &unit_box(n),
+            &[goal],
+            std::slice::from_ref(&near),
+            &options,
+            &Budget::default(),
+            &Silent,
+        );
+        let answer = &results[0].answers[0];
+        assert!(value(&answer.x) >= -1e-10);
+        let mut inside = 0;
+        for _ in 0..20_000 {
+            let z: Vec<f64> = (0..n).map(|_| rng.range(-1.0, 1.0)).collect();
+            if value(&z) >= 0.0 {
+                inside += 1;
+                let product: f64 =
+                    near.iter().zip(&answer.x).zip(&z).map(|((r, x), z)| (r - x) * (z - x)).sum();
+                assert!(product <= 2e-3 * answer.distance, "case {case}: {product}");
+            }
+        }
+        compared += usize::from(inside > 100);
+    }
+    assert!(compared >= 8, "only {compared} of 20 sets are thick enough to say anything");
+}
+
+/// The race from points inside spends what it may, and nearly always ends as near as the best of many rays,
+/// or nearer; it is a local search.
+#[test]
+fn the_race_keeps_to_its_evaluations_and_beats_rays() {
+    let (mut nearer, mut all) = (0, 0);
+    for seed in 0..12 {
+        let network = random_network(&[6, 24, 24, 4], Function::Relu, 300 + seed).unwrap();
+        let mut rng = Rng::new(seed, 8);
+        let mut draw = || (0..6).map(|_| rng.range(-1.0, 1.0)).collect::<Vec<f64>>();
+        let near = draw();
+        let y = forward(&network, &near);
+        let class = (0..4).fold(0, |best, k| if y[k] > y[best] { k } else { best });
+        let goal = Goal::other_class(class, 4, 0.0);
+        let data: Vec<Vec<f64>> = (0..200).map(|_| draw()).collect();
+        let mut best = f64::INFINITY;
+        for end in &data {
+            let at =
+                |share: f64| -> Vec<f64> { near.iter().zip(end).map(|(r, e)| r + share * (e - r)).collect() };
+            let hit = (1..=100).map(|step| at(f64::from(step) / 100.0));
+            let hit = hit.into_iter().find(|x| goal.residual(&forward(&network, x)) <= 0.0);
+            best = hit.map_or(best, |x| best.min(Norm::L2.distance(&x, &near, None)));
+        }
+        for race in [60, 190] {
+            let options = Options { data: data.clone(), restarts: 0, race, ..options(1) };
+            let goals = [goal.clone()];
+            let results = solve(
+                &network,
+                &unit_box(6),
+                &goals,
+                std::slice::from_ref(&near),
+                &options,
+                &Budget::default(),
+                &Silent,
+            );
+            let Some(answer) = results[0].answers.first() else {
+                assert!(best.is_infinite(), "seed {seed}: rays reach another class");
+                continue;
+            };
+            assert!(answer.residual <= 1e-10);
+            // The rows of data are charged first, all of them to the one query; the replay comes after.
+            let spent = results[0].evaluations.total();
+            let begins = data.iter().any(|x| goal.residual(&forward(&network, x)) <= 0.0);
+            assert!(!begins || spent <= 200 + race + 5 * 3 + 5, "seed {seed}: {spent}");
+            if race == 190 {
+                all += 1;
+                nearer += usize::from(answer.distance <= best);
+            }
+        }
+    }
+    assert!(all >= 8 && nearer + 2 >= all, "{nearer} of {all} are as near as the best ray");
+}
+
+/// `|x₀| = 1/2` is two walls, in the plane and in space; `|x₀| + |x₁| = 1/2` is a ring in the plane.
+#[test]
+fn components_are_those_of_the_geometry() {
+    for inputs in [2, 3] {
+        let wall = |inputs: usize| {
+            let mut weight = vec![0.0; inputs * 2];
+            (weight[0], weight[1]) = (1.0, -1.0);
+            rectified(&[(weight, vec![0.0; 2]), (vec![1.0; 2], vec![0.0])], inputs)
+        };
+        let ring = |inputs: usize| {
+            let mut weight = vec![0.0; inputs * 4];
+            (weight[0], weight[1]) = (1.0, -1.0);
+            (weight[4 + 2], weight[4 + 3]) = (1.0, -1.0);
+            rectified(&[(weight, vec![0.0; 4]), (vec![1.0; 4], vec![0.0])], inputs)
+        };
+        let mut cases = vec![(wall(inputs), 2)];
+        if inputs == 2 {
+            cases.push((ring(inputs), 1));
+        }
+        for (network, components) in cases {
+            let goals = [Goal::one(Polyhedron::point(&[0.5]))];
+            let options = Options { count: 8, separation: 0.2, ..options(1) };
+            let result = &run(&network, &unit_box(inputs), &goals, &options)[0];
+            assert_eq!(result.answers.len(), 8);
+            assert_eq!(result.components, components, "{inputs} inputs");
+            for a in &result.answers {
+                for b in &result.answers {
+                    let together = components == 1 || (a.x[0] > 0.0) == (b.x[0] > 0.0);
+                    assert_eq!(a.component == b.component, together);
+                }
+            }
+        }
+    }
 }

@@ -376,7 +376,7 @@ impl<'a> Judge<'a> {
             starts: effort.starts,
             nearest: effort.nearest,
             restarts: 4,
-            race: 196,
+            race: 190,
             data: Vec::new(),
             steps: STEPS,
             batch: (JACOBIAN_BYTES / row.max(1)).clamp(8, 2 * GROUP.max(GROUP * effort.count)),

@@ -229,4 +229,80 @@ mod tests {
             assert!((distance - gap / dual).abs() < 1e-6, "{norm:?}: {distance} against {}", gap / dual);
         }
     }
+
+    /// Cramer's rule; `None` where the planes do not meet in a point.
+    fn meet(planes: [&[f64; 4]; 3]) -> Option<[f64; 3]> {
+        let det = |m: [[f64; 3]; 3]| {
+            m[0][0] * (m[1][1] * m[2][2] - m[1][2] * m[2][1])
+                - m[0][1] * (m[1][0] * m[2][2] - m[1][2] * m[2][0])
+                + m[0][2] * (m[1][0] * m[2][1] - m[1][1] * m[2][0])
+        };
+        let matrix = planes.map(|p| [p[0], p[1], p[2]]);
+        let whole = det(matrix);
+        (whole.abs() > 1e-9).then(|| {
+            [0, 1, 2].map(|column| {
+                let mut replaced = matrix;
+                (0..3).for_each(|row| replaced[row][column] = planes[row][3]);
+                det(replaced) / whole
+            })
+        })
+    }
+
+    /// Several rows in L∞ are a linear program in (x, r); with two inputs all its vertices can be listed.
+    #[test]
+    fn the_distance_in_the_largest_norm_is_that_of_the_best_vertex() {
+        let (mut compared, mut exact) = (0, 0);
+        for case in 0..200 {
+            let mut rng = netinverse_base::Rng::new(9, case);
+            let a: Vec<f64> = (0..6).map(|_| rng.normal()).collect();
+            let inside = [rng.range(-1.0, 1.0), rng.range(-1.0, 1.0)];
+            let b: Vec<f64> =
+                a.chunks(2).map(|a| a[0] * inside[0] + a[1] * inside[1] - 0.2 * rng.uniform()).collect();
+            let reference = [rng.range(-1.0, 1.0), rng.range(-1.0, 1.0)];
+            let weights = [rng.range(0.5, 2.0), rng.range(0.5, 2.0)];
+            // Rows p·(x, r) ≥ p₃.
+            let mut planes: Vec<[f64; 4]> = a.chunks(2).zip(&b).map(|(a, b)| [a[0], a[1], 0.0, *b]).collect();
+            for i in 0..2 {
+                for sign in [1.0, -1.0] {
+                    let mut side = [0.0; 4];
+                    (side[i], side[3]) = (sign, -1.0);
+                    planes.push(side);
+                    let mut ball = [0.0, 0.0, 1.0, 0.0];
+                    (ball[i], ball[3]) = (sign * weights[i], sign * weights[i] * reference[i]);
+                    planes.push(ball);
+                }
+            }
+            let mut least = f64::INFINITY;
+            for i in 0..planes.len() {
+                for j in 0..i {
+                    for k in 0..j {
+                        let Some(v) = meet([&planes[i], &planes[j], &planes[k]]) else { continue };
+                        let holds = |p: &[f64; 4]| p[0] * v[0] + p[1] * v[1] + p[2] * v[2] >= p[3] - 1e-9;
+                        if v[2] >= -1e-9 && planes.iter().all(holds) {
+                            least = least.min(v[2]);
+                        }
+                    }
+                }
+            }
+            let rows = Rows { a: &a, b: &b, equations: 0 };
+            let (lower, upper) = ([-1.0; 2], [1.0; 2]);
+            let problem = Nearest {
+                reference: &reference,
+                weights: Some(&weights),
+                lower: &lower,
+                upper: &upper,
+                softness: 0.0,
+            };
+            let mut solver = LeastDistance::default();
+            if matches!(Norm::LInf.project(&mut solver, &rows, &problem, 1e-12), Ending::Solved(_)) {
+                let distance = Norm::LInf.distance(&solver.x, &reference, Some(&weights));
+                // Where hardly anything of the rows is left in the smaller box, the search may end somewhat outside.
+                let range = least * (1.0 - 1e-9)..=least * 1.1 + 1e-12;
+                assert!(range.contains(&distance), "{case}: {distance}, {least}");
+                exact += usize::from(distance <= least * (1.0 + 2e-5) + 1e-12);
+                compared += 1;
+            }
+        }
+        assert!(compared >= 190 && exact >= 170, "{compared} of 200 were solved, {exact} to 2e-5");
+    }
 }

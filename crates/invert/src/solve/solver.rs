@@ -59,7 +59,7 @@ impl Options {
             starts: 64,
             nearest: true,
             restarts: 4,
-            race: 196,
+            race: 190,
             steps: 60,
             batch: 4096,
             data: Vec::new(),

@@ -145,3 +145,55 @@ impl Pool {
         picked.into_iter().map(|position| (ranked[position].2, at(position).to_vec())).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Polyhedron;
+    use super::*;
+
+    /// Points on a line whose outputs are given.
+    fn pool(x: &[f64], y: &[[f64; 3]]) -> Pool {
+        Pool { x: x.to_vec(), y: y.concat(), points: x.len() }
+    }
+
+    #[test]
+    fn the_nearest_points_inside_each_alternative() {
+        let goal = Goal::other_class(0, 3, 0.1);
+        let y = [
+            [1.0, 0.0, 0.0],  // the class itself
+            [0.0, 1.0, 0.5],  // inside both others, deeper in class 1
+            [0.0, 0.05, 0.0], // short of the margin
+            [0.0, 0.2, 0.9],
+            [0.0, 2.0, 0.0],
+            [0.0, 0.3, 0.0],
+        ];
+        let pool = pool(&[0.0, 1.0, 2.0, 3.0, -0.5, 5.0], &y);
+        let inside = pool.inside(&goal, 2, &|x| x[0].abs());
+        let expected = vec![(0, 0, vec![-0.5]), (0, 1, vec![1.0]), (1, 0, vec![3.0])];
+        assert_eq!(inside, expected);
+    }
+
+    #[test]
+    fn starts_are_the_best_of_the_pool_and_then_far_apart() {
+        let x: Vec<f64> = (0..100).map(f64::from).collect();
+        // The residual is the distance to 40: the best tenth are the points 35 to 45 or so.
+        let pool = pool(&x, &x.iter().map(|x| [x - 40.0, 0.0, 0.0]).collect::<Vec<_>>());
+        let mut goal = Polyhedron::point(&[0.0, 0.0, 0.0]);
+        goal.equations = 3;
+        let domain = Domain::boxed(vec![0.0], vec![99.0]);
+        let starts: Vec<f64> =
+            pool.starts(&domain, &Goal::one(goal), 3).into_iter().map(|(_, x)| x[0]).collect();
+        assert_eq!(starts, [40.0, 35.0, 44.0]);
+    }
+
+    #[test]
+    fn starts_lie_in_the_box_and_follow_the_seed() {
+        let domain = Domain::boxed(vec![-1.0, 2.0, f64::NEG_INFINITY], vec![1.0, 2.0, 0.5]);
+        for index in 0..200 {
+            let x = start(&domain, &[0.0, 2.0, 0.0], index, 7, 3);
+            assert!((-1.0..=1.0).contains(&x[0]) && x[1] == 2.0 && x[2] <= 0.5);
+            assert_eq!(x, start(&domain, &[0.0, 2.0, 0.0], index, 7, 3));
+            assert_ne!(x[0], start(&domain, &[0.0, 2.0, 0.0], index, 8, 3)[0]);
+        }
+    }
+}

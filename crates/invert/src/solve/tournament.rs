@@ -36,7 +36,7 @@ pub(crate) struct Race<'a> {
     pub(crate) near: &'a [Vec<f64>],
     pub(crate) domain: &'a Domain,
     pub(crate) nearness: Nearness<'a>,
-    /// Evaluations that a query may spend.
+    /// Evaluations that a query may spend, besides what it is charged for the points.
     pub(crate) evaluations: u64,
     /// Where points inside come from, and what each query is charged for them.
     pub(crate) pool: &'a Pool,
@@ -66,7 +66,12 @@ impl Race<'_> {
             first.extend(begin.into_iter().map(|spare| (query, spare)));
             *spares = rest;
         }
-        let mut lanes = self.begin(oracle, first, stop);
+        // What a query was charged for its share of the points does not count against the race.
+        let before: Vec<u64> = (0..queries).map(|query| oracle.evaluations(query).total()).collect();
+        let left = |oracle: &Oracle<'_>, query: usize| {
+            self.evaluations.saturating_sub(oracle.evaluations(query).total() - before[query])
+        };
+        let mut lanes = self.begin(oracle, &first, stop);
         let mut round = 0;
         while !stop() {
             let mut best = vec![f64::INFINITY; queries];
@@ -77,9 +82,9 @@ impl Race<'_> {
             let width = WIDTHS[round.min(WIDTHS.len() - 1)];
             let mut places = vec![0usize; queries];
             let (mut on, mut out): (Vec<Lane>, Vec<Lane>) = lanes.into_iter().partition(|lane| {
-                let left = self.left(oracle, lane.query) / (2 * STEPS as u64);
+                let rounds = left(oracle, lane.query) / (2 * STEPS as u64);
                 let place = &mut places[lane.query];
-                let goes = *place < width.min(left as usize)
+                let goes = *place < width.min(rounds as usize)
                     && !lane.prospect.settled
                     && lane.prospect.hoped < best[lane.query];
                 *place += usize::from(goes);
@@ -87,7 +92,7 @@ impl Race<'_> {
             });
             let mut next = Vec::new();
             for (query, spares) in spares.iter_mut().enumerate() {
-                if places[query] == 0 && self.left(oracle, query) >= WORTHWHILE && best[query] > 0.0 {
+                if places[query] == 0 && left(oracle, query) >= WORTHWHILE && best[query] > 0.0 {
                     next.extend(next_spare(spares, query, &out, &|lane| self.distance(query, &lane.at.x)));
                 }
             }
@@ -96,15 +101,11 @@ impl Race<'_> {
             }
             make_nearest(oracle, &mut on, self.domain, &self.steps(STEPS), &|q| self.reference(q), stop);
             out.extend(on);
-            out.extend(self.begin(oracle, next, stop));
+            out.extend(self.begin(oracle, &next, stop));
             lanes = out;
             round += 1;
         }
         lanes
-    }
-
-    fn left(&self, oracle: &Oracle<'_>, query: usize) -> u64 {
-        self.evaluations.saturating_sub(oracle.evaluations(query).total())
     }
 
     fn distance(&self, query: usize, x: &[f64]) -> f64 {
@@ -140,7 +141,7 @@ impl Race<'_> {
     fn begin(
         &self,
         oracle: &mut Oracle<'_>,
-        starts: Vec<(usize, Spare)>,
+        starts: &[(usize, Spare)],
         stop: &dyn Fn() -> bool,
     ) -> Vec<Lane> {
         let queries: Vec<usize> = starts.iter().map(|(query, _)| *query).collect();
