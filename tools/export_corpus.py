@@ -4,7 +4,7 @@
     python tools/export_corpus.py DIR [--large] [NAME ...]
 
 Writes DIR/NAME.onnx and DIR/index.json: for each network its file, points x and values y (one row a point, all inputs and
-outputs flattened side by side). `--large` writes networks of realistic sizes instead of the tiny ones that are kept in
+outputs flattened side by side), of PyTorch's also dx, the gradients of Σ cos(k) y_k for k = 1, 2, … `--large` writes networks of realistic sizes instead of the tiny ones that are kept in
 `crates/network/tests/corpus`. A framework that is not installed is left out, and said so.
 `NETINVERSE_CORPUS=DIR cargo test -p netinverse-network --test corpus` checks any such folder.
 """
@@ -52,11 +52,14 @@ class Corpus:
     def wanted(self, name):
         return not self.only or any(part in name for part in self.only)
 
-    def add(self, name, x, y, origin):
+    def add(self, name, x, y, origin, gradient=None):
         strip(str(self.folder / f"{name}.onnx"))
         flat = lambda a: [[float(f"{v:.7g}") for v in row] for row in np.asarray(a, np.float64).reshape(ROWS, -1)]
         y = np.concatenate([np.asarray(part, np.float64).reshape(ROWS, -1) for part in y], axis=1)
-        self.index.append({"name": name, "file": f"{name}.onnx", "origin": origin, "x": flat(x), "y": flat(y)})
+        entry = {"name": name, "file": f"{name}.onnx", "origin": origin, "x": flat(x), "y": flat(y)}
+        if gradient is not None:
+            entry["dx"] = flat(gradient)
+        self.index.append(entry)
         print(f"{name}: {(self.folder / f'{name}.onnx').stat().st_size} bytes", flush=True)
 
     def write(self):
@@ -166,7 +169,7 @@ def pytorch(corpus, large):
             self.inner, self.hidden, self.head = nn.Linear(3, 4), nn.Linear(4, 4), nn.Linear(4, 2)
 
         def forward(self, x):
-            h = torch.zeros(x.shape[0], 4)
+            h = x.new_zeros(x.shape[0], 4)
             for t in range(5):
                 h = torch.tanh(self.inner(x[:, t]) + self.hidden(h))
             return self.head(h)
@@ -253,13 +256,21 @@ def pytorch(corpus, large):
             except Exception as error:  # the exporter's own limits
                 print(f"{name}: PyTorch does not export it: {str(error).splitlines()[0][:150]}", flush=True)
                 continue
-            with torch.no_grad():
-                y = model(*(torch.tensor(part) for part in x))
+            points_ = [torch.tensor(part, dtype=torch.float64, requires_grad=True) for part in x]
+            wide = lambda parts: np.concatenate([part.reshape(ROWS, -1) for part in parts], axis=1)
             if name.endswith("_class"):
-                y = torch.tensor(x[0]) * torch.tensor([1.0, -1.0, 2.0])
-            y = y if isinstance(y, tuple) else (y,)
-            wide = np.concatenate([part.reshape(ROWS, -1) for part in x], axis=1)
-            corpus.add(name, wide, [part.numpy() for part in y], f"PyTorch {torch.__version__}, dynamo={dynamo}")
+                y = (points_[0] * torch.tensor([1.0, -1.0, 2.0]),)
+            else:
+                model.double()
+                y = model(*points_)
+                y = y if isinstance(y, tuple) else (y,)
+            # The gradient of Σ cos(k) y_k, in float64.
+            rows = torch.cat([part.reshape(ROWS, -1) for part in y], 1)
+            (rows @ torch.cos(torch.arange(1, rows.shape[1] + 1, dtype=torch.float64))).sum().backward()
+            model.float()
+            gradient = wide([part.grad.numpy() for part in points_])
+            values = [part.detach().numpy() for part in y]
+            corpus.add(name, wide(x), values, f"PyTorch {torch.__version__}, dynamo={dynamo}", gradient)
 
 
 def keras(corpus, large):

@@ -17,11 +17,30 @@ fn rows(entry: &Value, key: &str) -> Vec<Vec<f64>> {
     entry[key].as_array().unwrap().iter().map(row).collect()
 }
 
+/// The gradients of Σ cos(k) y_k, by which the framework tells every derivative.
+fn gradients(network: &Network, x: &[Vec<f64>], wanted: &[Vec<f64>]) -> Result<(), String> {
+    let (n, m) = (network.input_size(), network.output_size());
+    let dy: Vec<f64> = (1..=m).map(|k| (k as f64).cos()).collect();
+    let evaluator = Evaluator::<f64>::new(network);
+    for (x, wanted) in x.iter().zip(wanted).filter(|(x, _)| x.len() == n) {
+        let (mut y, mut dx) = (vec![0.0; m], vec![0.0; n]);
+        evaluator.vjp(x, &dy, &mut y, &mut dx);
+        let error = difference(&dx, wanted);
+        if error > LIMIT {
+            return Err(format!("the gradient is off by {error:.1e}"));
+        }
+    }
+    Ok(())
+}
+
 /// Why a network of the corpus is not right, if it is not.
 fn check(folder: &Path, entry: &Value) -> Result<(), String> {
     let file = folder.join(entry["file"].as_str().unwrap());
     let network = Network::read(&file).map_err(|error| error.to_string())?;
     let (x, y) = (rows(entry, "x"), rows(entry, "y"));
+    if entry.get("dx").is_some() {
+        gradients(&network, &x, &rows(entry, "dx"))?;
+    }
     for (x, wanted) in x.iter().zip(&y) {
         if (x.len(), wanted.len()) != (network.input_size(), network.output_size()) {
             return Err(format!(
