@@ -7,22 +7,27 @@ use netinverse_linalg::interval::{add_down, add_up, mul_down, mul_up};
 use crate::target::{Target, TargetRow};
 
 /// A box and what is known of the target there.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Cell {
-    /// The corners.
+    /// The lower corner, n.
     pub lower: Box<[f64]>,
-    /// The corners.
+    /// The upper corner, n.
     pub upper: Box<[f64]>,
-    /// Rows that are neither true nor false on the whole cell.
-    pub open_rows: Box<[u32]>,
-    /// Disjuncts of which no row is false on the whole cell.
-    pub open_disjuncts: Box<[u32]>,
     /// What is decided.
     pub state: State,
     /// Proved: at least this much of the cell's volume is in the preimage.
     pub inner: f64,
-    /// Proved: at most this much.
+    /// Proved: at most this much is.
     pub outer: f64,
+    /// Rows that are neither true nor false on the whole cell; of a cell that is out, one row that is false there, if one is.
+    pub open_rows: Box<[u32]>,
+    /// Disjuncts of which no row is false on the whole cell.
+    pub open_disjuncts: Box<[u32]>,
+    /// For each open row of a cut cell the slopes and constant of its lower form, then of the lower form of its negation:
+    /// where the first is ≥ 0 the row holds, where the second is > 0 it fails. Empty where nothing could be bounded.
+    pub forms: Box<[f64]>,
+    /// The input to bisect next, [`Cell::WHOLE`] where the cell cannot be bisected.
+    pub split: u32,
 }
 
 /// What is decided of a cell.
@@ -44,6 +49,7 @@ pub struct CellBuffers {
     rows: Vec<f64>,
     constants: Vec<f64>,
     scores: Vec<f64>,
+    truths: Vec<(u32, bool)>,
 }
 
 impl CellBuffers {
@@ -55,97 +61,98 @@ impl CellBuffers {
             rows: Vec::new(),
             constants: Vec::new(),
             scores: Vec::new(),
+            truths: Vec::new(),
         }
-    }
-
-    /// The forms of the last cell that was bounded: lower forms of its rows, then those of their negations.
-    pub fn forms(&self) -> &LinearForms {
-        &self.forms
     }
 }
 
+/// One open row of a cell: linear functions of x below the row and below its negation.
+#[derive(Debug, Clone, Copy)]
+pub struct RowForms<'a> {
+    /// Slopes, n, and constant: where this is ≥ 0 the row holds.
+    pub lower: (&'a [f64], f64),
+    /// Where this is > 0 the row fails.
+    pub negated: (&'a [f64], f64),
+}
+
 impl Cell {
+    /// [`Cell::split`] of a cell that cannot be bisected.
+    pub const WHOLE: u32 = u32::MAX;
+
     /// A cell of which nothing is known.
     pub fn new(lower: &[f64], upper: &[f64], target: &Target) -> Self {
         Cell {
             lower: lower.into(),
             upper: upper.into(),
-            open_rows: (0..target.rows().len() as u32).collect(),
-            open_disjuncts: (0..target.disjuncts().len() as u32).collect(),
             state: State::Cut,
             inner: 0.0,
             outer: volume(lower, upper).1,
+            open_rows: (0..target.rows().len() as u32).collect(),
+            open_disjuncts: (0..target.disjuncts().len() as u32).collect(),
+            forms: Box::default(),
+            split: Cell::WHOLE,
         }
     }
 
-    /// Bounds the network on the cell, decides rows and disjuncts, and encloses the volume. Returns the input to bisect next.
-    pub fn bound(&mut self, bounder: &Bounder, target: &Target, buffers: &mut CellBuffers) -> usize {
+    /// The forms of open row number `index` of a cut cell; `None` where nothing could be bounded.
+    pub fn row_forms(&self, index: usize) -> Option<RowForms<'_>> {
+        let n = self.lower.len();
+        let own = self.forms.get(index * 2 * (n + 1)..(index + 1) * 2 * (n + 1))?;
+        let (lower, negated) = own.split_at(n + 1);
+        Some(RowForms { lower: (&lower[..n], lower[n]), negated: (&negated[..n], negated[n]) })
+    }
+
+    /// The undecided volume.
+    pub fn unknown(&self) -> f64 {
+        self.outer - self.inner
+    }
+
+    /// The two halves along an input; nothing is bounded yet.
+    pub fn bisect(&self, input: usize) -> [Cell; 2] {
+        let at = self.lower[input].midpoint(self.upper[input]);
+        [0, 1].map(|side| {
+            let mut half = Cell {
+                lower: self.lower.clone(),
+                upper: self.upper.clone(),
+                state: State::Cut,
+                inner: 0.0,
+                outer: 0.0,
+                open_rows: self.open_rows.clone(),
+                open_disjuncts: self.open_disjuncts.clone(),
+                forms: Box::default(),
+                split: Cell::WHOLE,
+            };
+            *(if side == 0 { &mut half.upper[input] } else { &mut half.lower[input] }) = at;
+            half
+        })
+    }
+
+    /// Bounds the network on the cell, decides rows and disjuncts, encloses the volume, and chooses the input to bisect
+    /// next among those wider than `min_width`.
+    pub fn bound(&mut self, bounder: &Bounder, target: &Target, min_width: f64, buffers: &mut CellBuffers) {
         let whole = volume(&self.lower, &self.upper);
+        self.outer = whole.1;
         self.decide(&[], target);
-        if self.state != State::Cut {
-            (self.inner, self.outer) = if self.state == State::In { whole } else { (0.0, 0.0) };
-            return 0;
-        }
-        if !bounder.analyse(&self.lower, &self.upper, Method::Linear, &mut buffers.workspace) {
-            (self.inner, self.outer) = (0.0, whole.1);
-            return longest(&self.lower, &self.upper);
-        }
-        let count = self.open_rows.len();
-        self.push_forms(bounder, target, buffers);
-        let mut truths: Vec<(u32, bool)> = Vec::new();
-        for (k, &row) in self.open_rows.iter().enumerate() {
-            let (slopes, constant) = buffers.forms.form(k);
-            if minimum_on_box(slopes, constant, &self.lower, &self.upper) >= 0.0 {
-                truths.push((row, true));
-                continue;
-            }
-            let (slopes, constant) = buffers.forms.form(count + k);
-            if minimum_on_box(slopes, constant, &self.lower, &self.upper) > 0.0 {
-                truths.push((row, false));
+        if self.state == State::Cut {
+            if bounder.analyse(&self.lower, &self.upper, Method::Linear, &mut buffers.workspace) {
+                self.push_forms(bounder, target, buffers);
+                self.decide_by_forms(target, buffers);
+                self.choose(bounder, min_width, buffers);
+                if self.state == State::Cut {
+                    self.measure(target, whole);
+                }
+            } else {
+                self.split = longest(&self.lower, &self.upper, min_width);
             }
         }
-        let before = self.open_rows.clone();
-        self.decide(&truths, target);
         match self.state {
             State::In => (self.inner, self.outer) = whole,
             State::Out => (self.inner, self.outer) = (0.0, 0.0),
-            State::Cut => {
-                let fractions: Vec<(f64, f64)> = before
-                    .iter()
-                    .enumerate()
-                    .map(|(k, row)| {
-                        if !self.open_rows.contains(row) {
-                            return (0.0, 1.0);
-                        }
-                        let (slopes, constant) = buffers.forms.form(k);
-                        let inner = half_space_fraction(slopes, constant, &self.lower, &self.upper).lo();
-                        let (slopes, constant) = buffers.forms.form(count + k);
-                        let outside = half_space_fraction(slopes, constant, &self.lower, &self.upper).lo();
-                        (inner, add_up(1.0, -outside))
-                    })
-                    .collect();
-                let of = |row: u32| before.iter().position(|&r| r == row).map(|k| fractions[k]);
-                let (mut inner, mut outer) = (0.0f64, 0.0f64);
-                for &disjunct in &self.open_disjuncts {
-                    let (mut own_inner, mut own_outer) = (1.0f64, 1.0f64);
-                    for &row in &target.disjuncts()[disjunct as usize] {
-                        if !self.open_rows.contains(&row) {
-                            continue;
-                        }
-                        let (low, high) = of(row).expect("an open row was bounded");
-                        own_inner = add_down(own_inner, -add_up(1.0, -low));
-                        own_outer = own_outer.min(high);
-                    }
-                    inner = inner.max(own_inner);
-                    outer = add_up(outer, own_outer).min(1.0);
-                }
-                self.inner = mul_down(inner.max(0.0), whole.0).max(0.0);
-                self.outer = mul_up(outer, whole.1);
-            }
+            State::Cut => {}
         }
-        self.choose(bounder, buffers, count)
     }
 
+    /// The forms of the open rows, those of the rows first, then those of their negations.
     fn push_forms(&self, bounder: &Bounder, target: &Target, buffers: &mut CellBuffers) {
         let CellBuffers { workspace, forms, rows, constants, .. } = buffers;
         rows.clear();
@@ -160,12 +167,66 @@ impl Cell {
             constants.push(-row.outer);
         }
         bounder.lower_forms(rows, constants, workspace, forms);
-        let n = target.inputs();
         let count = self.open_rows.len();
         for (k, row) in open().enumerate() {
-            add_inputs(row, 1.0, k, n, &self.lower, &self.upper, forms);
-            add_inputs(row, -1.0, count + k, n, &self.lower, &self.upper, forms);
+            self.add_inputs(row, 1.0, k, forms);
+            self.add_inputs(row, -1.0, count + k, forms);
         }
+    }
+
+    /// Adds the row's own slopes over the inputs to form k.
+    fn add_inputs(&self, row: &TargetRow, sign: f64, k: usize, forms: &mut LinearForms) {
+        if row.inputs.is_empty() {
+            return;
+        }
+        let n = self.lower.len();
+        let mut error = 0.0;
+        for i in 0..n {
+            let sum = forms.slopes[k * n + i] + sign * row.inputs[i];
+            // One rounding of a sum, times the largest |x|.
+            error += (sum.abs() * f64::EPSILON) * self.lower[i].abs().max(self.upper[i].abs());
+            forms.slopes[k * n + i] = sum;
+        }
+        forms.constants[k] = (forms.constants[k] - error * (1.0 + 1e-9) - 1e-290).next_down();
+    }
+
+    /// Rows that the forms decide on the whole cell, and the forms of those that stay open.
+    fn decide_by_forms(&mut self, target: &Target, buffers: &mut CellBuffers) {
+        let CellBuffers { forms, truths, .. } = buffers;
+        let count = self.open_rows.len();
+        truths.clear();
+        for (k, &row) in self.open_rows.iter().enumerate() {
+            let least = |k: usize| {
+                let (slopes, constant) = forms.form(k);
+                minimum_on_box(slopes, constant, &self.lower, &self.upper)
+            };
+            let low = least(k);
+            if low > 0.0 || low == 0.0 && !target.rows()[row as usize].strict {
+                truths.push((row, true));
+            } else if least(count + k) > 0.0 {
+                truths.push((row, false));
+            }
+        }
+        let before = std::mem::take(&mut self.open_rows);
+        self.open_rows.clone_from(&before);
+        self.decide(truths, target);
+        if self.state == State::Out {
+            self.open_rows = truths.iter().filter(|(_, truth)| !truth).map(|(row, _)| *row).take(1).collect();
+        }
+        if self.state != State::Cut {
+            return;
+        }
+        let n = self.lower.len();
+        let mut own = Vec::with_capacity(self.open_rows.len() * 2 * (n + 1));
+        for row in &self.open_rows {
+            let k = before.iter().position(|r| r == row).expect("open rows only become fewer");
+            for k in [k, count + k] {
+                let (slopes, constant) = forms.form(k);
+                own.extend_from_slice(slopes);
+                own.push(constant);
+            }
+        }
+        self.forms = own.into();
     }
 
     /// Takes rows that are true or false off the open ones, and settles disjuncts.
@@ -173,96 +234,93 @@ impl Cell {
         let truth = |row: u32| truths.iter().find(|(r, _)| *r == row).map(|(_, truth)| *truth);
         if !truths.is_empty() {
             self.open_rows = self.open_rows.iter().copied().filter(|&row| truth(row).is_none()).collect();
-            self.open_disjuncts = self
-                .open_disjuncts
-                .iter()
-                .copied()
-                .filter(|&d| !target.disjuncts()[d as usize].iter().any(|&row| truth(row) == Some(false)))
-                .collect();
+            let alive = |&d: &u32| {
+                !target.disjuncts()[d as usize].iter().any(|&row| truth(row) == Some(false))
+            };
+            self.open_disjuncts = self.open_disjuncts.iter().copied().filter(alive).collect();
         }
+        let satisfied =
+            |&d: &u32| !target.disjuncts()[d as usize].iter().any(|row| self.open_rows.contains(row));
         if self.open_disjuncts.is_empty() {
             self.state = State::Out;
-        } else if self
-            .open_disjuncts
-            .iter()
-            .any(|&d| !target.disjuncts()[d as usize].iter().any(|row| self.open_rows.contains(row)))
-        {
+        } else if self.open_disjuncts.iter().any(satisfied) {
             self.state = State::In;
-        } else if !truths.is_empty() {
+        } else if self.open_disjuncts.len() < target.disjuncts().len() {
             // Rows that no open disjunct asks for are of no more interest.
-            let asked =
-                |row: &u32| self.open_disjuncts.iter().any(|&d| target.disjuncts()[d as usize].contains(row));
+            let asked = |row: &u32| {
+                self.open_disjuncts.iter().any(|&d| target.disjuncts()[d as usize].contains(row))
+            };
             self.open_rows = self.open_rows.iter().copied().filter(asked).collect();
         }
     }
 
-    fn choose(&self, bounder: &Bounder, buffers: &mut CellBuffers, count: usize) -> usize {
-        if self.state != State::Cut {
-            return 0;
+    /// Encloses the volume of a cut cell. Of a disjunct with the rows k: at least 1 − Σ(1 − inner share of k), at most the
+    /// least outer share. Of the union: at least the best disjunct's, at most the sum.
+    fn measure(&mut self, target: &Target, whole: (f64, f64)) {
+        let shares: Vec<(f64, f64)> = (0..self.open_rows.len())
+            .map(|index| {
+                let forms = self.row_forms(index).expect("the cell was bounded");
+                let share = |(slopes, constant): (&[f64], f64)| {
+                    half_space_fraction(slopes, constant, &self.lower, &self.upper).lo()
+                };
+                // {form > 0} and {form ≥ 0} differ by a set of measure zero, unless the form is constant: then it decides the
+                // row on the whole cell, or nothing.
+                let flat = |slopes: &[f64]| {
+                    slopes.iter().enumerate().all(|(i, &s)| s == 0.0 || self.lower[i] == self.upper[i])
+                };
+                let inner = if flat(forms.lower.0) { 0.0 } else { share(forms.lower) };
+                (inner, if flat(forms.negated.0) { 1.0 } else { add_up(1.0, -share(forms.negated)) })
+            })
+            .collect();
+        let (mut inner, mut outer) = (0.0f64, 0.0f64);
+        for &disjunct in &self.open_disjuncts {
+            let (mut own_inner, mut own_outer) = (1.0f64, 1.0f64);
+            for row in &target.disjuncts()[disjunct as usize] {
+                let Some(index) = self.open_rows.iter().position(|r| r == row) else { continue };
+                own_inner = add_down(own_inner, -add_up(1.0, -shares[index].0));
+                own_outer = own_outer.min(shares[index].1);
+            }
+            inner = inner.max(own_inner);
+            outer = add_up(outer, own_outer).min(1.0);
         }
-        let CellBuffers { workspace, scores, .. } = buffers;
+        self.inner = mul_down(inner.max(0.0), whole.0).max(0.0);
+        self.outer = mul_up(outer, whole.1);
+    }
+
+    /// The input to bisect: that which the looseness of the forms is most due to.
+    fn choose(&mut self, bounder: &Bounder, min_width: f64, buffers: &mut CellBuffers) {
+        if self.state != State::Cut {
+            return;
+        }
+        let CellBuffers { workspace, scores, constants, .. } = buffers;
         let n = self.lower.len();
         scores.clear();
         scores.resize(n, 0.0);
-        bounder.split_scores(workspace, 2 * count, scores);
-        let mut best = 0;
-        for i in 1..n {
-            if scores[i] > scores[best] {
-                best = i;
-            }
-        }
-        if scores[best] > 0.0 && splittable(self.lower[best], self.upper[best]) {
-            best
-        } else {
-            longest(&self.lower, &self.upper)
-        }
-    }
-
-    /// The two halves along an input, nothing bounded yet.
-    pub fn bisect(&self, input: usize) -> [Cell; 2] {
-        let at = self.lower[input].midpoint(self.upper[input]);
-        let mut halves = [self.clone(), self.clone()];
-        halves[0].upper[input] = at;
-        halves[1].lower[input] = at;
-        halves
+        bounder.split_scores(workspace, constants.len(), scores);
+        let wide = |i: &usize| splittable(self.lower[*i], self.upper[*i], min_width);
+        let best = (0..n).filter(wide).max_by(|&a, &b| scores[a].total_cmp(&scores[b]).then(b.cmp(&a)));
+        self.split = match best {
+            Some(best) if scores[best] > 0.0 => best as u32,
+            _ => longest(&self.lower, &self.upper, min_width),
+        };
     }
 }
 
-fn add_inputs(
-    row: &TargetRow,
-    sign: f64,
-    k: usize,
-    n: usize,
-    lower: &[f64],
-    upper: &[f64],
-    forms: &mut LinearForms,
-) {
-    if row.inputs.is_empty() {
-        return;
-    }
-    let mut error = 0.0;
-    for i in 0..n {
-        let slope = forms.slopes[k * n + i];
-        let sum = slope + sign * row.inputs[i];
-        // One rounding of a sum, times the largest |x|.
-        error += (sum.abs() * f64::EPSILON) * lower[i].abs().max(upper[i].abs());
-        forms.slopes[k * n + i] = sum;
-    }
-    forms.constants[k] = (forms.constants[k] - error * (1.0 + 1e-9) - 1e-300).next_down();
-}
-
-fn splittable(lo: f64, hi: f64) -> bool {
+fn splittable(lo: f64, hi: f64, min_width: f64) -> bool {
     let at = lo.midpoint(hi);
-    lo < at && at < hi
+    lo < at && at < hi && hi - lo > min_width
 }
 
-fn longest(lower: &[f64], upper: &[f64]) -> usize {
-    let width = |i: &usize| upper[*i] - lower[*i];
-    (0..lower.len()).max_by(|a, b| width(a).total_cmp(&width(b))).unwrap_or(0)
+/// The longest side that can be bisected.
+fn longest(lower: &[f64], upper: &[f64], min_width: f64) -> u32 {
+    let width = |i: usize| upper[i] - lower[i];
+    let wide = |i: &usize| splittable(lower[*i], upper[*i], min_width);
+    let best = (0..lower.len()).filter(wide).max_by(|&a, &b| width(a).total_cmp(&width(b)).then(b.cmp(&a)));
+    best.map_or(Cell::WHOLE, |i| i as u32)
 }
 
 /// The volume over the sides that are not points, enclosed.
-pub(crate) fn volume(lower: &[f64], upper: &[f64]) -> (f64, f64) {
+pub fn volume(lower: &[f64], upper: &[f64]) -> (f64, f64) {
     let (mut low, mut high) = (1.0f64, 1.0f64);
     for (&lo, &hi) in lower.iter().zip(upper) {
         if lo < hi {

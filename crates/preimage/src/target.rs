@@ -85,6 +85,11 @@ impl Target {
         Ok(target)
     }
 
+    /// The target that nothing satisfies.
+    pub fn nothing(inputs: usize, outputs: usize) -> Self {
+        Target { inputs, outputs, rows: Vec::new(), disjuncts: Vec::new(), half_spaces: Vec::new() }
+    }
+
     fn row(
         &self,
         half_space: &HalfSpace,
