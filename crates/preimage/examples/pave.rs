@@ -23,7 +23,7 @@ fn main() {
     let (lo, hi) = paving.volume();
     println!("{:8.3}s boxes {:8} open {:8} lo {lo:.5e} hi {hi:.5e} cov {:?} {stop:?}", start.elapsed().as_secs_f64(), paving.boxes(), paving.open_cells(), paving.coverage());
     let cells: Vec<&Cell> = paving.cells().collect();
-    for ask in [ask, coverage] {
+    for ask in [ask] {
     let enough = Enough { volume: ask * hi, pieces: 100000 };
     let (pieces, total) = compact(&cells, &question.target, &question.lower, &question.upper, Side::Inner, enough, &mut |_, _| false);
     println!("{:8.3}s inner {} pieces volume {total:.5e} = {:.4} of hi", start.elapsed().as_secs_f64(), pieces.len(), total / hi);
