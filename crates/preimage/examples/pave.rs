@@ -21,14 +21,46 @@ fn main() {
     let goals = Goals { coverage: Some(coverage), ..Goals::default() };
     let stop = paving.refine(&goals, &budget, &mut |_| Ok(())).unwrap();
     let (lo, hi) = paving.volume();
-    println!("{:8.3}s boxes {:8} open {:8} lo {lo:.5e} hi {hi:.5e} cov {:?} {stop:?}", start.elapsed().as_secs_f64(), paving.boxes(), paving.open_cells(), paving.coverage());
+    println!(
+        "{:8.3}s boxes {:8} open {:8} lo {lo:.5e} hi {hi:.5e} cov {:?} {stop:?}",
+        start.elapsed().as_secs_f64(),
+        paving.boxes(),
+        paving.open_cells(),
+        paving.coverage()
+    );
     let cells: Vec<&Cell> = paving.cells().collect();
     for ask in [ask] {
-    let enough = Enough { volume: ask * hi, pieces: 100000 };
-    let (pieces, total) = compact(&cells, &question.target, &question.lower, &question.upper, Side::Inner, enough, &mut |_, _| false);
-    println!("{:8.3}s inner {} pieces volume {total:.5e} = {:.4} of hi", start.elapsed().as_secs_f64(), pieces.len(), total / hi);
+        let enough = Enough { volume: ask * hi, pieces: 100000 };
+        let (pieces, total) = compact(
+            &cells,
+            &question.target,
+            &question.lower,
+            &question.upper,
+            Side::Inner,
+            enough,
+            &mut |_, _| false,
+        );
+        println!(
+            "{:8.3}s inner {} pieces volume {total:.5e} = {:.4} of hi",
+            start.elapsed().as_secs_f64(),
+            pieces.len(),
+            total / hi
+        );
     }
     let enough = Enough { volume: lo / ask, pieces: 2000 };
-    let (pieces, total) = compact(&cells, &question.target, &question.lower, &question.upper, Side::Outer, enough, &mut |_, _| false);
-    println!("{:8.3}s outer {} pieces volume {total:.5e} = {:.4} of lo", start.elapsed().as_secs_f64(), pieces.len(), total / lo);
+    let (pieces, total) = compact(
+        &cells,
+        &question.target,
+        &question.lower,
+        &question.upper,
+        Side::Outer,
+        enough,
+        &mut |_, _| false,
+    );
+    println!(
+        "{:8.3}s outer {} pieces volume {total:.5e} = {:.4} of lo",
+        start.elapsed().as_secs_f64(),
+        pieces.len(),
+        total / lo
+    );
 }

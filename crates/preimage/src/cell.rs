@@ -226,7 +226,9 @@ impl Cell {
                 own.push(constant);
             }
         }
-        self.forms = own.into();
+        if own.iter().all(|number| number.is_finite()) {
+            self.forms = own.into();
+        }
     }
 
     /// Takes rows that are true or false off the open ones, and settles disjuncts.
@@ -234,9 +236,8 @@ impl Cell {
         let truth = |row: u32| truths.iter().find(|(r, _)| *r == row).map(|(_, truth)| *truth);
         if !truths.is_empty() {
             self.open_rows = self.open_rows.iter().copied().filter(|&row| truth(row).is_none()).collect();
-            let alive = |&d: &u32| {
-                !target.disjuncts()[d as usize].iter().any(|&row| truth(row) == Some(false))
-            };
+            let alive =
+                |&d: &u32| !target.disjuncts()[d as usize].iter().any(|&row| truth(row) == Some(false));
             self.open_disjuncts = self.open_disjuncts.iter().copied().filter(alive).collect();
         }
         let satisfied =
@@ -247,9 +248,8 @@ impl Cell {
             self.state = State::In;
         } else if self.open_disjuncts.len() < target.disjuncts().len() {
             // Rows that no open disjunct asks for are of no more interest.
-            let asked = |row: &u32| {
-                self.open_disjuncts.iter().any(|&d| target.disjuncts()[d as usize].contains(row))
-            };
+            let asked =
+                |row: &u32| self.open_disjuncts.iter().any(|&d| target.disjuncts()[d as usize].contains(row));
             self.open_rows = self.open_rows.iter().copied().filter(asked).collect();
         }
     }
@@ -257,6 +257,9 @@ impl Cell {
     /// Encloses the volume of a cut cell. Of a disjunct with the rows k: at least 1 − Σ(1 − inner share of k), at most the
     /// least outer share. Of the union: at least the best disjunct's, at most the sum.
     fn measure(&mut self, target: &Target, whole: (f64, f64)) {
+        if self.forms.is_empty() {
+            return;
+        }
         let shares: Vec<(f64, f64)> = (0..self.open_rows.len())
             .map(|index| {
                 let forms = self.row_forms(index).expect("the cell was bounded");
@@ -329,4 +332,60 @@ pub fn volume(lower: &[f64], upper: &[f64]) -> (f64, f64) {
         }
     }
     (low.max(0.0), high)
+}
+
+impl Cell {
+    /// What the forms of a cut cell prove of a point in it.
+    pub fn decides(&self, target: &Target, x: &[f64]) -> Option<bool> {
+        let mut all_out = true;
+        for &disjunct in &self.open_disjuncts {
+            let (mut holds, mut fails) = (true, false);
+            for row in &target.disjuncts()[disjunct as usize] {
+                let Some(index) = self.open_rows.iter().position(|r| r == row) else { continue };
+                let forms = self.row_forms(index)?;
+                let low = minimum_on_box(forms.lower.0, forms.lower.1, x, x);
+                let strict = target.rows()[*row as usize].strict;
+                holds &= low > 0.0 || low == 0.0 && !strict;
+                fails |= minimum_on_box(forms.negated.0, forms.negated.1, x, x) > 0.0;
+            }
+            if holds {
+                return Some(true);
+            }
+            all_out &= fails;
+        }
+        all_out.then_some(false)
+    }
+
+    /// The open disjunct of a cut cell whose worst row is best in the middle of the cell; `None` where nothing is bounded.
+    pub(crate) fn best_disjunct(&self, target: &Target) -> Option<u32> {
+        if self.forms.is_empty() {
+            return None;
+        }
+        let middle: Vec<f64> = self.lower.iter().zip(&self.upper).map(|(lo, hi)| lo.midpoint(*hi)).collect();
+        let worst = |disjunct: u32| {
+            let value = |index: usize| {
+                let (slopes, constant) = self.row_forms(index).expect("the cell was bounded").lower;
+                slopes.iter().zip(&middle).map(|(s, x)| s * x).sum::<f64>() + constant
+            };
+            self.rows_of(disjunct, target).map(|(_, index)| value(index)).fold(f64::INFINITY, f64::min)
+        };
+        let alive = self.open_disjuncts.iter().copied();
+        alive.max_by(|&a, &b| worst(a).total_cmp(&worst(b)).then(b.cmp(&a)))
+    }
+
+    /// The open rows of a disjunct, with their positions among the open rows.
+    pub(crate) fn rows_of<'a>(
+        &'a self,
+        disjunct: u32,
+        target: &'a Target,
+    ) -> impl Iterator<Item = (u32, usize)> + 'a {
+        let index_of = |row: u32| self.open_rows.iter().position(|&r| r == row);
+        target.disjuncts()[disjunct as usize].iter().filter_map(move |&row| Some((row, index_of(row)?)))
+    }
+
+    /// The rows of a cut cell's inner polytope: where all of them are ≥ 0 the best disjunct holds.
+    pub(crate) fn inner_rows(&self, target: &Target) -> Option<Vec<(&[f64], f64)>> {
+        let best = self.best_disjunct(target)?;
+        Some(self.rows_of(best, target).filter_map(|(_, index)| Some(self.row_forms(index)?.lower)).collect())
+    }
 }

@@ -61,8 +61,11 @@ const PRECISION: f64 = 1e-3;
 struct Charged<'a> {
     cell: &'a Cell,
     /// Rows and their forms that bound what may not be in the pieces (inner) or must be (outer).
-    rows: Vec<(u32, Option<(&'a [f64], f64)>)>,
+    rows: Vec<Charge<'a>>,
 }
+
+/// A row, and the form that says where; the whole cell without.
+type Charge<'a> = (u32, Option<(&'a [f64], f64)>);
 
 /// A box of the coarse tree.
 struct Coarse {
@@ -116,18 +119,19 @@ pub fn compact(
     let all: Vec<u32> = (0..charged.len() as u32).collect();
     let mut total = 0.0;
     let mut count = 0;
-    let mut keep = |coarse: Option<Coarse>, heap: &mut BinaryHeap<ByLoss>, total: &mut f64, count: &mut usize| {
-        let Some(coarse) = coarse else { return };
-        let own = if side == Side::Inner { coarse.piece.volume.0 } else { coarse.piece.volume.1 };
-        *total += own;
-        *count += usize::from(own > 0.0);
-        if coarse.split.is_some() && coarse.loss > 0.0 {
-            heap.push(ByLoss(coarse));
-        } else if own > 0.0 {
-            done.push(coarse.piece);
-        }
-    };
-    keep(fitting.fit(lower.to_vec(), upper.to_vec(), all), &mut heap, &mut total, &mut count);
+    let mut keep =
+        |coarse: Option<Coarse>, heap: &mut BinaryHeap<ByLoss>, total: &mut f64, count: &mut usize| {
+            let Some(coarse) = coarse else { return };
+            let own = if side == Side::Inner { coarse.piece.volume.0 } else { coarse.piece.volume.1 };
+            *total += own;
+            *count += usize::from(own > 0.0);
+            if coarse.split.is_some() && coarse.loss > 0.0 {
+                heap.push(ByLoss(coarse));
+            } else if own > 0.0 {
+                done.push(coarse.piece);
+            }
+        };
+    keep(fitting.fit(lower, upper, &all), &mut heap, &mut total, &mut count);
     loop {
         let reached = match side {
             Side::Inner => total >= enough.volume,
@@ -146,17 +150,23 @@ pub fn compact(
             *(if half == 0 { &mut high[input] } else { &mut low[input] }) = at;
             let inside = |&&id: &&u32| overlaps(charged[id as usize].cell, &low, &high);
             let cells: Vec<u32> = worst.cells.iter().filter(inside).copied().collect();
-            keep(fitting.fit(low, high, cells), &mut heap, &mut total, &mut count);
+            keep(fitting.fit(&low, &high, &cells), &mut heap, &mut total, &mut count);
         }
     }
     let volume_of = |piece: &Piece| if side == Side::Inner { piece.volume.0 } else { piece.volume.1 };
     done.extend(heap.into_iter().map(|ByLoss(coarse)| coarse.piece).filter(|piece| volume_of(piece) > 0.0));
-    done.sort_by(|a, b| volume_of(b).total_cmp(&volume_of(a)).then_with(|| {
-        let corners = a.lower.iter().zip(&b.lower);
-        corners.map(|(a, b)| a.total_cmp(b)).find(|o| *o != Ordering::Equal).unwrap_or(Ordering::Equal)
-    }));
+    done.sort_by(|a, b| {
+        volume_of(b).total_cmp(&volume_of(a)).then_with(|| {
+            let corners = a.lower.iter().zip(&b.lower);
+            corners.map(|(a, b)| a.total_cmp(b)).find(|o| *o != Ordering::Equal).unwrap_or(Ordering::Equal)
+        })
+    });
     let total = done.iter().map(volume_of).fold(0.0, |sum: f64, v| {
-        if side == Side::Inner { netinverse_linalg::interval::add_down(sum, v) } else { netinverse_linalg::interval::add_up(sum, v) }
+        if side == Side::Inner {
+            netinverse_linalg::interval::add_down(sum, v)
+        } else {
+            netinverse_linalg::interval::add_up(sum, v)
+        }
     });
     (done, total)
 }
@@ -165,34 +175,19 @@ pub fn compact(
 fn charge<'a>(cell: &'a Cell, target: &Target, side: Side) -> Option<Charged<'a>> {
     let rows = match (side, cell.state) {
         (Side::Outer, State::Out) => return None,
-        (Side::Inner, State::In) => Vec::new(),
-        (Side::Outer, State::In) => Vec::new(),
+        (Side::Inner | Side::Outer, State::In) => Vec::new(),
         // The whole cell is forbidden, by one row that is false there.
         (Side::Inner, State::Out) => vec![(cell.open_rows.first().copied().unwrap_or(0), None)],
         (Side::Inner, State::Cut) => {
             if cell.forms.is_empty() {
-                return Some(Charged { cell, rows: vec![(cell.open_rows.first().copied().unwrap_or(0), None)] });
+                return Some(Charged {
+                    cell,
+                    rows: vec![(cell.open_rows.first().copied().unwrap_or(0), None)],
+                });
             }
-            let index_of = |row: u32| cell.open_rows.iter().position(|&r| r == row);
-            let rows_of = |disjunct: u32| {
-                target.disjuncts()[disjunct as usize].iter().filter_map(move |&row| Some((row, index_of(row)?)))
-            };
-            // The disjunct whose worst row is best in the middle of the cell.
-            let middle: Vec<f64> = cell.lower.iter().zip(&cell.upper).map(|(lo, hi)| lo.midpoint(*hi)).collect();
-            let worst = |disjunct: u32| {
-                let value = |(_, index): (u32, usize)| {
-                    let (slopes, constant) = cell.row_forms(index).expect("the cell was bounded").lower;
-                    slopes.iter().zip(&middle).map(|(s, x)| s * x).sum::<f64>() + constant
-                };
-                rows_of(disjunct).map(value).fold(f64::INFINITY, f64::min)
-            };
-            let best = cell
-                .open_disjuncts
-                .iter()
-                .copied()
-                .max_by(|&a, &b| worst(a).total_cmp(&worst(b)).then(b.cmp(&a)))
-                .expect("a cut cell has an open disjunct");
-            let mut own: Vec<(u32, Option<(&[f64], f64)>)> = rows_of(best)
+            let best = cell.best_disjunct(target).expect("a bounded cut cell has an open disjunct");
+            let mut own: Vec<Charge<'a>> = cell
+                .rows_of(best, target)
                 .map(|(row, index)| (row, Some(cell.row_forms(index).expect("the cell was bounded").lower)))
                 .collect();
             // A row that nothing in the cell is proved to satisfy forbids the cell by itself.
@@ -214,7 +209,9 @@ fn charge<'a>(cell: &'a Cell, target: &Target, side: Side) -> Option<Charged<'a>
                 let asked = &target.disjuncts()[cell.open_disjuncts[0] as usize];
                 (cell.open_rows.iter().enumerate())
                     .filter(|(_, row)| asked.contains(row))
-                    .map(|(index, &row)| (row, Some(cell.row_forms(index).expect("the cell was bounded").negated)))
+                    .map(|(index, &row)| {
+                        (row, Some(cell.row_forms(index).expect("the cell was bounded").negated))
+                    })
                     .collect()
             }
         }
@@ -238,14 +235,14 @@ struct Fitting<'a> {
 
 impl Fitting<'_> {
     /// The piece of a box that is first shrunk to what matters in it; `None` where nothing does.
-    fn fit(&mut self, lower: Vec<f64>, upper: Vec<f64>, cells: Vec<u32>) -> Option<Coarse> {
+    fn fit(&mut self, lower: &[f64], upper: &[f64], cells: &[u32]) -> Option<Coarse> {
         let n = lower.len();
         let useful = |cell: &Cell| match self.side {
             Side::Inner => cell.inner > 0.0,
             Side::Outer => cell.state != State::Out,
         };
-        let (mut low, mut high) = (upper.clone(), lower.clone());
-        for &id in &cells {
+        let (mut low, mut high) = (upper.to_vec(), lower.to_vec());
+        for &id in cells {
             let cell = self.charged[id as usize].cell;
             if useful(cell) {
                 for i in 0..n {
@@ -257,9 +254,13 @@ impl Fitting<'_> {
         if (0..n).any(|i| low[i] > high[i]) {
             return None;
         }
-        let kept: Vec<u32> =
-            cells.into_iter().filter(|&id| overlaps(self.charged[id as usize].cell, &low, &high)).collect();
-        let shares: Vec<f64> = kept.iter().map(|&id| share(self.charged[id as usize].cell, &low, &high)).collect();
+        let kept: Vec<u32> = cells
+            .iter()
+            .copied()
+            .filter(|&id| overlaps(self.charged[id as usize].cell, &low, &high))
+            .collect();
+        let shares: Vec<f64> =
+            kept.iter().map(|&id| share(self.charged[id as usize].cell, &low, &high)).collect();
         let mut piece = Piece { lower: low, upper: high, rows: Vec::new(), volume: (0.0, 0.0) };
         let mut curvature = vec![0.0; n];
         let rows = self.target.rows().len();
@@ -284,7 +285,8 @@ impl Fitting<'_> {
         }
         if binding {
             for row in (0..rows).filter(|&row| asked[row]) {
-                let Some(direction) = self.direction(row as u32, &kept, &shares, &piece, &mut curvature) else {
+                let Some(direction) = self.direction(row as u32, &kept, &shares, &piece, &mut curvature)
+                else {
                     // Nothing says which way: the row forbids whole cells only, and takes the box with them.
                     if self.side == Side::Inner {
                         return self.nothing(piece, kept, &shares);
@@ -397,14 +399,15 @@ impl Fitting<'_> {
     fn finish(&self, mut piece: Piece, kept: Vec<u32>, shares: &[f64], curvature: &[f64]) -> Option<Coarse> {
         let n = piece.lower.len();
         // Rows that the whole box satisfies say nothing.
-        piece.rows.retain(|(slopes, constant)| {
-            minimum_on_box(slopes, *constant, &piece.lower, &piece.upper) < 0.0
-        });
+        piece
+            .rows
+            .retain(|(slopes, constant)| minimum_on_box(slopes, *constant, &piece.lower, &piece.upper) < 0.0);
         let whole = volume(&piece.lower, &piece.upper);
         let fraction = if piece.rows.is_empty() {
             (1.0, 1.0)
         } else {
-            let normals: Vec<f64> = piece.rows.iter().flat_map(|(slopes, _)| slopes.iter().copied()).collect();
+            let normals: Vec<f64> =
+                piece.rows.iter().flat_map(|(slopes, _)| slopes.iter().copied()).collect();
             let offsets: Vec<f64> = piece.rows.iter().map(|(_, constant)| *constant).collect();
             let rows = HalfSpaces { normals: &normals, offsets: &offsets };
             let share = refined_intersection_fraction(rows, &piece.lower, &piece.upper, PRECISION, EFFORT);
@@ -413,8 +416,12 @@ impl Fitting<'_> {
         piece.volume = (mul_down(fraction.0, whole.0).max(0.0), mul_up(fraction.1, whole.1));
         let cells = || kept.iter().map(|&id| self.charged[id as usize].cell).zip(shares);
         let loss = match self.side {
-            Side::Inner => cells().map(|(cell, share)| part(cell, cell.inner, *share)).sum::<f64>() - piece.volume.0,
-            Side::Outer => piece.volume.1 - cells().map(|(cell, share)| part(cell, cell.outer, *share)).sum::<f64>(),
+            Side::Inner => {
+                cells().map(|(cell, share)| part(cell, cell.inner, *share)).sum::<f64>() - piece.volume.0
+            }
+            Side::Outer => {
+                piece.volume.1 - cells().map(|(cell, share)| part(cell, cell.outer, *share)).sum::<f64>()
+            }
         };
         if self.side == Side::Outer && piece.volume.1 <= 0.0 && whole.1 > 0.0 {
             return None;
@@ -426,7 +433,9 @@ impl Fitting<'_> {
         let by = |score: &dyn Fn(usize) -> f64| {
             (0..n).filter(wide).max_by(|&a, &b| score(a).total_cmp(&score(b)).then(b.cmp(&a)))
         };
-        let best = by(&|i| curvature[i]).filter(|&i| curvature[i] > 0.0).or_else(|| by(&|i| piece.upper[i] - piece.lower[i]));
+        let best = by(&|i| curvature[i])
+            .filter(|&i| curvature[i] > 0.0)
+            .or_else(|| by(&|i| piece.upper[i] - piece.lower[i]));
         let split = best.map(|i| (i, piece.lower[i].midpoint(piece.upper[i])));
         Some(Coarse { piece, cells: kept, loss, split })
     }

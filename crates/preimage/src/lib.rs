@@ -4,15 +4,26 @@
 //! - [`Paving`]: branch and bound; its leaves are [`Cell`]s, in, out or cut.
 //! - [`compact`]: few polytopes instead of many cells, with proof.
 
+mod answer;
 mod cell;
 mod compact;
+mod file;
 mod knapsack;
+mod merge;
 mod paving;
+mod picture;
 mod question;
+mod solve;
 mod target;
+mod uses;
 
+pub use answer::{Answer, Asked, Header, Pieces, RowText, SCHEMA, Status, Volume};
 pub use cell::{Cell, CellBuffers, RowForms, State, volume};
 pub use compact::{Enough, Piece, Side, compact};
+pub use merge::merge;
 pub use paving::{Goals, Node, Paving, Shard, Stop};
+pub use picture::{Picture, View};
 pub use question::Question;
+pub use solve::{Plan, pieces, solve};
 pub use target::{Target, TargetRow};
+pub use uses::{Drawn, Nearest};

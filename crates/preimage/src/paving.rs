@@ -279,7 +279,8 @@ impl<'a> Paving<'a> {
         for &id in &batch {
             let first = self.nodes.len() as u32;
             let Node::Leaf(cell) = &self.nodes[id as usize] else { unreachable!("open nodes are leaves") };
-            let (input, at) = (cell.split, cell.lower[cell.split as usize].midpoint(cell.upper[cell.split as usize]));
+            let (input, at) =
+                (cell.split, cell.lower[cell.split as usize].midpoint(cell.upper[cell.split as usize]));
             self.inner.add(-cell.inner);
             self.outer.add(-cell.outer);
             self.bytes -= bytes(cell);
@@ -329,7 +330,9 @@ impl<'a> Paving<'a> {
 }
 
 fn bytes(cell: &Cell) -> usize {
-    size_of::<Node>() + 8 * (2 * cell.lower.len() + cell.forms.len()) + 4 * (cell.open_rows.len() + cell.open_disjuncts.len())
+    size_of::<Node>()
+        + 8 * (2 * cell.lower.len() + cell.forms.len())
+        + 4 * (cell.open_rows.len() + cell.open_disjuncts.len())
 }
 
 /// Buffers on loan from the pool.

@@ -49,8 +49,7 @@ impl Question {
         let form = NormalForm::of(formula)?;
         let cases = Case::of(&form, n)?;
         let stated = cases.iter().map(Case::bounds).reduce(|a, b| a.hull(&b));
-        let mut bounds =
-            stated.unwrap_or(ExactBounds { lower: vec![None; n], upper: vec![None; n] });
+        let mut bounds = stated.unwrap_or(ExactBounds { lower: vec![None; n], upper: vec![None; n] });
         if let Some(given) = given {
             for i in 0..n {
                 let exact = |x: f64| Rational::from_f64(x);
@@ -62,7 +61,8 @@ impl Question {
                 };
             }
         }
-        let empty = (0..n).any(|i| matches!((&bounds.lower[i], &bounds.upper[i]), (Some(lo), Some(hi)) if lo > hi));
+        let empty =
+            (0..n).any(|i| matches!((&bounds.lower[i], &bounds.upper[i]), (Some(lo), Some(hi)) if lo > hi));
         if form.is_contradictory() || cases.is_empty() || empty {
             return Ok(Question {
                 target: Target::nothing(n, m),
@@ -75,7 +75,8 @@ impl Question {
         }
         let missing = bounds.unbounded();
         if let Some(&first) = missing.first() {
-            let more = if missing.len() > 1 { format!(" and {} more", missing.len() - 1) } else { String::new() };
+            let more =
+                if missing.len() > 1 { format!(" and {} more", missing.len() - 1) } else { String::new() };
             return Err(Error::input(format!("input x{first}{more} has no bounds on both sides"))
                 .hint("what is proved over a box needs one: give --bounds, or bounds in the specification"));
         }
