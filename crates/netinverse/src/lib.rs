@@ -8,6 +8,9 @@
 //! - [`onnx`]: ONNX files as nodes and tensors;
 //! - [`network`]: a network that can be evaluated, differentiated and written;
 //! - [`invert`]: inputs for outputs;
+//! - [`geometry`]: boxes, polytopes and how large they are, proved;
+//! - [`bounds`]: what a network can do on a box, proved;
+//! - [`preimage`]: the whole set of inputs, proved from both sides;
 //! - [`train`]: networks trained for the experiments;
 //! - [`report`]: pictures and pages;
 //! - [`demo`]: the public thread's experiment, end to end.
@@ -39,10 +42,13 @@
 pub mod demo;
 
 pub use netinverse_base as base;
+pub use netinverse_bounds as bounds;
 pub use netinverse_data as data;
+pub use netinverse_geometry as geometry;
 pub use netinverse_invert as invert;
 pub use netinverse_linalg as linalg;
 pub use netinverse_network as network;
 pub use netinverse_onnx as onnx;
+pub use netinverse_preimage as preimage;
 pub use netinverse_report as report;
 pub use netinverse_train as train;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cell::State;
 use crate::compact::Piece;
-use crate::paving::{Node, Paving};
+use crate::paving::{Node, Shard, coverage, is_empty, proved_volume};
 use crate::question::Question;
 
 /// The schema of an answer, as JSON and as a file.
@@ -177,10 +177,18 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The answer of a paving at this moment.
-    pub fn of(paving: &Paving, model: Model, asked: Asked, min_width: f64, status: Status) -> Answer {
-        let question = paving.question();
-        let (lower, upper) = paving.volume();
+    /// The answer that the leaves of a tree over a question's box give, pieces not yet made: `status` unless it is empty.
+    pub fn of(
+        question: &Question,
+        nodes: Vec<Node>,
+        shard: Option<Shard>,
+        boxes: u64,
+        model: Model,
+        asked: Asked,
+        min_width: f64,
+        status: Status,
+    ) -> Answer {
+        let (lower, upper) = proved_volume(question, &nodes);
         let (_, whole, dimensions) = question.volume();
         let target = &question.target;
         let texts = target.half_spaces().iter().zip(target.rows());
@@ -193,7 +201,8 @@ impl Answer {
             strict: row.strict,
         });
         let side = |side: &Option<netinverse_spec::Rational>| {
-            side.as_ref().map_or_else(String::new, ToString::to_string)
+            // The exact fraction is what is printed for debugging.
+            side.as_ref().map_or_else(String::new, |side| format!("{side:?}"))
         };
         let bounds = &question.bounds;
         let header = Header {
@@ -208,19 +217,19 @@ impl Answer {
             rows: rows.collect(),
             disjuncts: target.disjuncts().to_vec(),
             min_width,
-            shard: paving.shard().map(|shard| [shard.index, shard.count]),
-            status: if paving.is_empty() { Status::Empty } else { status },
+            shard: shard.map(|shard| [shard.index, shard.count]),
+            status: if is_empty(question, &nodes) { Status::Empty } else { status },
             stopped_by: None,
             volume: Volume { lower, upper, whole, dimensions },
-            coverage: paving.coverage(),
+            coverage: coverage((lower, upper)),
             pieces: Pieces::default(),
             pieces_lower: 0.0,
             pieces_upper: None,
-            boxes: paving.boxes(),
-            nodes: paving.nodes().len(),
+            boxes,
+            nodes: nodes.len(),
             seconds: 0.0,
         };
-        Answer { header, nodes: paving.nodes().to_vec(), inner: Vec::new(), outer: Vec::new() }
+        Answer { header, nodes, inner: Vec::new(), outer: Vec::new() }
     }
 
     /// Refuses to go on from, or merge with, the answer of another question or model.

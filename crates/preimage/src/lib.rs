@@ -24,6 +24,6 @@ pub use merge::merge;
 pub use paving::{Goals, Node, Paving, Shard, Stop};
 pub use picture::{Picture, View};
 pub use question::Question;
-pub use solve::{Plan, pieces, solve};
+pub use solve::{Plan, solve};
 pub use target::{Target, TargetRow};
 pub use uses::{Drawn, Nearest};

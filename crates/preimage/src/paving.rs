@@ -214,18 +214,12 @@ impl<'a> Paving<'a> {
 
     /// V_lo / V_hi, rounded down; `None` when V_hi = 0.
     pub fn coverage(&self) -> Option<f64> {
-        let (lower, upper) = self.volume();
-        (upper > 0.0).then(|| (lower / upper).next_down().clamp(0.0, 1.0))
+        coverage(self.volume())
     }
 
     /// Whether the preimage is proved empty: every leaf is out, strictly. A set of volume zero is not empty.
     pub fn is_empty(&self) -> bool {
-        self.question.contradictory
-            || self.nodes.iter().all(|node| match node {
-                Node::Leaf(cell) => cell.state == State::Out,
-                Node::Split { .. } => true,
-                Node::Elsewhere => false,
-            })
+        is_empty(self.question, &self.nodes)
     }
 
     fn settle(&mut self, id: u32, cell: Cell) {
@@ -327,6 +321,31 @@ impl<'a> Paving<'a> {
         }
         self.shard = Some(shard);
     }
+}
+
+/// V_lo and V_hi of a tree's leaves, summed exactly: what the shell may add is taken off below.
+pub(crate) fn proved_volume(question: &Question, nodes: &[Node]) -> (f64, f64) {
+    let (mut inner, mut outer) = (ExactSum::new(), ExactSum::new());
+    for node in nodes {
+        if let Node::Leaf(cell) = node {
+            inner.add(cell.inner);
+            outer.add(cell.outer);
+        }
+    }
+    (add_down(inner.lower(), -question.shell).max(0.0), outer.upper().max(0.0))
+}
+
+pub(crate) fn coverage((lower, upper): (f64, f64)) -> Option<f64> {
+    (upper > 0.0).then(|| (lower / upper).next_down().clamp(0.0, 1.0))
+}
+
+pub(crate) fn is_empty(question: &Question, nodes: &[Node]) -> bool {
+    question.contradictory
+        || nodes.iter().all(|node| match node {
+            Node::Leaf(cell) => cell.state == State::Out,
+            Node::Split { .. } => true,
+            Node::Elsewhere => false,
+        })
 }
 
 fn bytes(cell: &Cell) -> usize {

@@ -5,8 +5,9 @@ use netinverse_bounds::{Bounder, Method};
 use netinverse_linalg::interval::{add_down, add_up};
 use netinverse_spec::{Bounds, Case, ExactBounds, Formula, NormalForm, Rational, Variable};
 
+use crate::answer::{Header, RowText};
 use crate::cell::volume;
-use crate::target::Target;
+use crate::target::{Target, TargetRow};
 
 /// The set `{x ∈ B : x and f(x) satisfy the formula}`, ready for a paving.
 #[derive(Debug, Clone)]
@@ -110,6 +111,38 @@ impl Question {
         Ok(Question { target, bounds, lower, upper, shell, contradictory: false })
     }
 
+    /// The question that an answer's header states, without its model: enough to use the answer, not to pave on.
+    pub fn of_header(header: &Header) -> Result<Self> {
+        let n = header.lower.len();
+        let outputs = header.rows.first().map_or(0, |row| row.outputs.len());
+        let fits =
+            |row: &RowText| row.outputs.len() == outputs && (row.inputs.is_empty() || row.inputs.len() == n);
+        let exists = |row: &u32| (*row as usize) < header.rows.len();
+        let reversed = (0..n).any(|i| header.lower[i] > header.upper[i]);
+        if !header.rows.iter().all(fits) || !header.disjuncts.iter().flatten().all(exists) || reversed {
+            return Err(Error::input("the answer's question contradicts itself"));
+        }
+        let row = |row: &RowText| TargetRow {
+            outputs: row.outputs.clone(),
+            inputs: row.inputs.clone(),
+            inner: row.inner,
+            outer: row.outer,
+            strict: row.strict,
+        };
+        let rows = header.rows.iter().map(row).collect();
+        let side = |index: usize| -> Result<Vec<Option<Rational>>> {
+            header.bounds.iter().map(|pair| fraction(&pair[index])).collect()
+        };
+        Ok(Question {
+            target: Target::from_rows(n, outputs, rows, header.disjuncts.clone()),
+            bounds: ExactBounds { lower: side(0)?, upper: side(1)? },
+            lower: header.lower.clone(),
+            upper: header.upper.clone(),
+            shell: header.shell,
+            contradictory: header.nodes == 0,
+        })
+    }
+
     /// The volume of the exact box over the inputs that are not fixed, enclosed, and their number.
     pub fn volume(&self) -> (f64, f64, usize) {
         let (low, high) = volume(&self.lower, &self.upper);
@@ -126,4 +159,16 @@ impl Question {
                     && self.bounds.upper[i].as_ref().is_none_or(|hi| x <= *hi)
             })
     }
+}
+
+/// A fraction such as `-1/3`; nothing for a missing bound.
+fn fraction(text: &str) -> Result<Option<Rational>> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let refused = || Error::input(format!("`{text}` is no fraction"));
+    let (numerator, denominator) = text.split_once('/').unwrap_or((text, "1"));
+    let part = |text: &str| Rational::parse(text).map_err(|_| refused());
+    let inverse = part(denominator)?.reciprocal().ok_or_else(refused)?;
+    Ok(Some(&part(numerator)? * &inverse))
 }

@@ -1,5 +1,6 @@
 //! From a question to an answer: pave to the goal, pave on a little where that saves pieces, compact.
 
+use netinverse_answer::Model;
 use netinverse_base::{Budget, Result};
 use netinverse_linalg::interval::{add_down, add_up};
 
@@ -7,6 +8,7 @@ use crate::answer::{Answer, Asked, Status};
 use crate::cell::{Cell, State};
 use crate::compact::{Enough, Piece, Side, compact};
 use crate::paving::{Goals, Paving, Stop};
+use crate::question::Question;
 
 /// What is wanted of an answer beyond its volumes.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -19,18 +21,18 @@ pub struct Plan {
     pub max_pieces: Option<usize>,
 }
 
-/// Of the gap that a goal of coverage leaves open, this share is closed before compacting, as long as that takes no more
-/// boxes than the goal itself: what is known finely can be covered coarsely.
+/// Of the gap that a goal of coverage leaves open, all but this share is closed before compacting, as long as that takes no
+/// more boxes than the goal itself: what is known finely can be covered coarsely.
 const FINER: f64 = 0.4;
 
-/// What a paving proves where it stands when no goal is reached, and the share of it that pieces keep.
+/// The share of the inner volume that pieces keep where no goal is reached.
 const KEPT_WITHOUT_GOAL: f64 = 0.98;
 
 /// Works on a paving until the plan is carried out or the budget ends. `watch` is called after every batch.
 pub fn solve(
     paving: &mut Paving,
     plan: &Plan,
-    model: netinverse_answer::Model,
+    model: Model,
     asked: Asked,
     budget: &Budget,
     watch: &mut dyn FnMut(&Paving) -> Result<()>,
@@ -48,82 +50,76 @@ pub fn solve(
         paving.refine(&finer, budget, watch)?;
     }
     let status = if stop == Stop::Done { Status::Complete } else { Status::Partial };
-    let mut answer = Answer::of(paving, model, asked, plan.goals.min_width, status);
+    let mut answer = paving.answer(model, asked, plan.goals.min_width, status);
     if let Stop::Limit(why) = stop {
         answer.header.stopped_by = Some(why.into());
     }
-    pieces(&mut answer, paving, plan, budget);
+    answer.make_pieces(paving.question(), plan, budget);
     Ok(answer)
 }
 
-/// Fills in the pieces of an answer.
-pub fn pieces(answer: &mut Answer, paving: &Paving, plan: &Plan, budget: &Budget) {
-    let question = paving.question();
-    let (lower, upper) = paving.volume();
-    let cells: Vec<&Cell> = paving.cells().collect();
-    let most = plan.max_pieces.unwrap_or(usize::MAX);
-    let plain = plain_inner(&cells, paving);
-    let mut inner = None;
-    if plan.compact && !cells.is_empty() {
-        let wanted = plan.goals.coverage.map_or(KEPT_WITHOUT_GOAL * lower, |coverage| {
-            // Of what is not reached, nearly all that is there.
-            (coverage * upper).min(if lower >= coverage * upper {
-                f64::INFINITY
-            } else {
-                KEPT_WITHOUT_GOAL * lower
-            })
-        });
-        // The exact box is smaller than the paved one by up to the shell, which the pieces' volumes include.
-        let enough = Enough { volume: add_up(wanted, question.shell), pieces: most.min(plain.len().max(1)) };
-        let mut stop = |_: usize, _: f64| budget.stop().is_some();
-        let (pieces, total) = compact(
-            &cells,
-            &question.target,
-            &question.lower,
-            &question.upper,
-            Side::Inner,
-            enough,
-            &mut stop,
-        );
-        if total >= enough.volume || pieces.len() < plain.len() && plan.max_pieces.is_some() {
-            inner = Some((pieces, total));
-        }
-    }
-    let (pieces, total) = inner.unwrap_or_else(|| {
-        let mut pieces = plain;
-        pieces.sort_by(|a, b| b.volume.0.total_cmp(&a.volume.0));
-        pieces.truncate(most);
-        let total = pieces.iter().fold(0.0, |sum, piece| add_down(sum, piece.volume.0));
-        (pieces, total)
-    });
-    answer.header.pieces_lower = add_down(total, -question.shell).max(0.0);
-    answer.header.pieces.inner = pieces.len();
-    answer.inner = pieces;
-    if let Some(over) = plan.goals.over
-        && plan.compact
-        && !cells.is_empty()
-        && paving.shard().is_none()
-    {
-        let enough = Enough { volume: over * lower, pieces: most.min(cells.len().max(1)) };
-        let mut stop = |_: usize, _: f64| budget.stop().is_some();
-        let (pieces, total) = compact(
-            &cells,
-            &question.target,
-            &question.lower,
-            &question.upper,
-            Side::Outer,
-            enough,
-            &mut stop,
-        );
-        answer.header.pieces_upper = Some(total);
-        answer.header.pieces.outer = pieces.len();
-        answer.outer = pieces;
+impl Paving<'_> {
+    /// The answer at this moment, without pieces.
+    pub fn answer(&self, model: Model, asked: Asked, min_width: f64, status: Status) -> Answer {
+        let nodes = self.nodes().to_vec();
+        Answer::of(self.question(), nodes, self.shard(), self.boxes(), model, asked, min_width, status)
     }
 }
 
+/// Polytopes and the sum of their volumes.
+type Pieces = (Vec<Piece>, f64);
+
+impl Answer {
+    /// Fills in the pieces.
+    pub fn make_pieces(&mut self, question: &Question, plan: &Plan, budget: &Budget) {
+        let cells: Vec<&Cell> = self.cells().collect();
+        let inner = self.inner_pieces(&cells, question, plan, budget);
+        let outer = plan.goals.over.filter(|_| plan.compact && self.header.shard.is_none());
+        let outer = outer.map(|over| {
+            let enough = Enough {
+                volume: over * self.header.volume.lower,
+                pieces: plan.max_pieces.unwrap_or(usize::MAX).min(cells.len().max(1)),
+            };
+            pieces_of(&cells, question, Side::Outer, enough, budget)
+        });
+        self.header.pieces_lower = inner.1;
+        self.header.pieces.inner = inner.0.len();
+        self.header.pieces_upper = outer.as_ref().map(|outer| outer.1);
+        self.header.pieces.outer = outer.as_ref().map_or(0, |outer| outer.0.len());
+        self.inner = inner.0;
+        self.outer = outer.map(|outer| outer.0).unwrap_or_default();
+    }
+
+    /// Few polytopes with the volume that the goal asks for; the cells' own where that does not take fewer.
+    fn inner_pieces(&self, cells: &[&Cell], question: &Question, plan: &Plan, budget: &Budget) -> Pieces {
+        let (lower, upper) = (self.header.volume.lower, self.header.volume.upper);
+        let mut plain = plain_inner(cells, question);
+        let most = plan.max_pieces.unwrap_or(usize::MAX);
+        let off_shell = |total: f64| add_down(total, -question.shell).max(0.0);
+        if plan.compact && plain.len() > 1 {
+            let asked = plan.goals.coverage.map_or(f64::INFINITY, |coverage| coverage * upper);
+            let wanted = if asked <= lower { asked } else { KEPT_WITHOUT_GOAL * lower };
+            // The pieces' volumes include the shell.
+            let enough = Enough { volume: add_up(wanted, question.shell), pieces: most.min(plain.len()) };
+            let (pieces, total) = pieces_of(cells, question, Side::Inner, enough, budget);
+            if total >= enough.volume || plan.max_pieces.is_some() && pieces.len() <= most {
+                return (pieces, off_shell(total));
+            }
+        }
+        plain.sort_by(|a, b| b.volume.0.total_cmp(&a.volume.0));
+        plain.truncate(most);
+        let total = plain.iter().fold(0.0, |sum, piece| add_down(sum, piece.volume.0));
+        (plain, off_shell(total))
+    }
+}
+
+fn pieces_of(cells: &[&Cell], question: &Question, side: Side, enough: Enough, budget: &Budget) -> Pieces {
+    let mut stop = |_: usize, _: f64| budget.stop().is_some();
+    compact(cells, &question.target, &question.lower, &question.upper, side, enough, &mut stop)
+}
+
 /// The cells' own inner polytopes: the box of a cell that is in; of a cut one the best disjunct's rows.
-fn plain_inner(cells: &[&Cell], paving: &Paving) -> Vec<Piece> {
-    let target = &paving.question().target;
+fn plain_inner(cells: &[&Cell], question: &Question) -> Vec<Piece> {
     let mut pieces = Vec::new();
     for cell in cells.iter().filter(|cell| cell.inner > 0.0) {
         let mut piece = Piece {
@@ -133,7 +129,7 @@ fn plain_inner(cells: &[&Cell], paving: &Paving) -> Vec<Piece> {
             volume: (cell.inner, cell.outer),
         };
         if cell.state == State::Cut {
-            let Some(rows) = cell.inner_rows(target) else { continue };
+            let Some(rows) = cell.inner_rows(&question.target) else { continue };
             piece.rows = rows.into_iter().map(|(slopes, constant)| (slopes.to_vec(), constant)).collect();
         }
         pieces.push(piece);

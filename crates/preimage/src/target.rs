@@ -85,6 +85,16 @@ impl Target {
         Ok(target)
     }
 
+    /// The target of rows and disjuncts that an answer holds; the exact half-spaces are not known.
+    pub(crate) fn from_rows(
+        inputs: usize,
+        outputs: usize,
+        rows: Vec<TargetRow>,
+        disjuncts: Vec<Vec<u32>>,
+    ) -> Self {
+        Target { inputs, outputs, rows, disjuncts, half_spaces: Vec::new() }
+    }
+
     /// The target that nothing satisfies.
     pub fn nothing(inputs: usize, outputs: usize) -> Self {
         Target { inputs, outputs, rows: Vec::new(), disjuncts: Vec::new(), half_spaces: Vec::new() }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::invert::arguments::InvertOptions;
+use super::preimage::arguments::PreimageOptions;
 
 /// The inverse of a neural network: at a point, as a set, as a network
 #[derive(Debug, Parser)]
@@ -33,6 +34,8 @@ pub(crate) enum Verb {
     Inspect(InspectOptions),
     /// Inputs for outputs: values, intervals, classes, conditions; nearest, and all the different ones
     Invert(Box<InvertOptions>),
+    /// The whole set of inputs with such outputs, proved from both sides
+    Preimage(Box<PreimageOptions>),
     /// Train a network
     Train(TrainOptions),
     /// Fetch data

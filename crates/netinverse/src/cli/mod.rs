@@ -10,6 +10,7 @@ mod demo;
 mod inspect;
 mod invert;
 mod output;
+mod preimage;
 mod train;
 
 use std::process::ExitCode;
@@ -69,6 +70,7 @@ fn dispatch(arguments: &Arguments, console: &Console) -> Result<Outcome> {
         Verb::Demo(options) => demo::run(options, &budget(&options.limits)?, console),
         Verb::Inspect(options) => inspect::run(options, console),
         Verb::Invert(options) => invert::run(options, console),
+        Verb::Preimage(options) => preimage::run(options, console),
         Verb::Train(options) => train::run(options, console),
         Verb::Data(options) => data::run(options, console),
         Verb::Completions { shell } => {

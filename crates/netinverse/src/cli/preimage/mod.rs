@@ -1,0 +1,174 @@
+//! `netinverse preimage`.
+
+pub(crate) mod arguments;
+mod question;
+mod text;
+mod using;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use netinverse_answer::Model;
+use netinverse_base::{Budget, Error, Place, Progress as _, Result, ResultExt as _};
+use netinverse_bounds::Bounder;
+use netinverse_preimage::{Answer, Asked, Goals, Paving, Plan, Question, Shard, Status, merge, solve};
+
+use super::{Console, Outcome, output};
+use arguments::PreimageOptions;
+
+/// The goal where none is given.
+const COVERAGE: f64 = 0.9;
+
+/// How often what is known is saved, so that a killed run can go on.
+const CHECKPOINT: Duration = Duration::from_secs(5);
+
+pub(crate) fn run(options: &PreimageOptions, console: &Console) -> Result<Outcome> {
+    if let Some(using) = &options.using {
+        return using::run(using);
+    }
+    let start = Instant::now();
+    if let Some(path) = &options.file {
+        using::check_file(path)?;
+    }
+    let answer =
+        if options.merge.is_empty() { pave(options, start, console)? } else { merged(options, start)? };
+    console.clear();
+    output::print(&match options.format {
+        super::arguments::Format::Text => text::text(&answer),
+        super::arguments::Format::Json => text::json(&answer)?,
+    })?;
+    if let Some(path) = &options.file {
+        using::save(&answer, path)?;
+    }
+    Ok(match answer.header.status {
+        Status::Complete => Outcome::Answered,
+        Status::Empty => Outcome::Impossible,
+        Status::Partial => Outcome::Unsettled,
+    })
+}
+
+fn plan(options: &PreimageOptions, min_width: f64) -> Plan {
+    let any = options.coverage.is_some() || options.over.is_some() || options.min_width.is_some();
+    Plan {
+        goals: Goals {
+            coverage: options.coverage.or((!any).then_some(COVERAGE)),
+            over: options.over,
+            min_width,
+            max_boxes: None,
+        },
+        compact: !options.no_compact,
+        max_pieces: options.max_pieces,
+    }
+}
+
+fn pave(options: &PreimageOptions, start: Instant, console: &Console) -> Result<Answer> {
+    let budget = super::budget(&options.limits)?;
+    let path = options.model.as_deref().expect("required by the options");
+    let earlier = options.resume.as_deref().map(Answer::read).transpose()?;
+    let mut asked = question::asked(options, earlier.as_ref())?;
+    let network = question::network(path, &asked)?;
+    if let Some(condition) = question::condition(options, network.output_size())? {
+        asked.condition = Some(condition);
+    }
+    for warning in network.warnings() {
+        console.line(&format!("note: {warning}"));
+    }
+    let model = Model::of(path)?;
+    let bounder = Bounder::new(&network).at(|| Place::file(path))?;
+    let question = question::build(options, &asked, &network, &bounder)?;
+    let min_width = match (&earlier, options.min_width) {
+        (Some(earlier), None) => earlier.header.min_width,
+        (_, width) => width.unwrap_or(0.0),
+    };
+    let plan = plan(options, min_width);
+    let shard = options.shard.as_deref().map(shard).transpose()?;
+    console.stage("paving", None);
+    let mut paving = match earlier {
+        Some(earlier) => {
+            let here = Paving::new(&bounder, &question, min_width);
+            let now = here.answer(model.clone(), asked.clone(), min_width, Status::Partial);
+            earlier.check_same(&now.header).at(|| Place::Option("--resume".into()))?;
+            let shard = earlier.header.shard.map(|[index, count]| Shard { index, count });
+            Paving::resume(&bounder, &question, earlier.nodes, earlier.header.boxes, shard)?
+        }
+        None => Paving::new(&bounder, &question, min_width),
+    };
+    if let Some(shard) = shard {
+        paving.take_shard(shard, min_width);
+    }
+    let saved = options.file.as_deref().filter(|path| using::is_preimage(path));
+    let mut last = Instant::now();
+    let mut watch = |paving: &Paving| -> Result<()> {
+        let (lower, upper) = paving.volume();
+        let coverage =
+            paving.coverage().map_or_else(String::new, |c| format!(", coverage {:.1} %", 100.0 * c));
+        console.update(
+            paving.boxes(),
+            &format!(
+                "{lower:.6e} <= V <= {upper:.6e}{coverage}, {} boxes, {} open",
+                paving.boxes(),
+                paving.open_cells()
+            ),
+        );
+        if let Some(path) = saved
+            && last.elapsed() > CHECKPOINT
+        {
+            let mut answer = paving.answer(model.clone(), asked.clone(), min_width, Status::Partial);
+            answer.header.seconds = start.elapsed().as_secs_f64();
+            answer.write(path)?;
+            last = Instant::now();
+        }
+        Ok(())
+    };
+    let mut answer = solve(&mut paving, &plan, model.clone(), asked.clone(), &budget, &mut watch)?;
+    answer.header.seconds = start.elapsed().as_secs_f64();
+    Ok(answer)
+}
+
+fn merged(options: &PreimageOptions, start: Instant) -> Result<Answer> {
+    let answers: Vec<Answer> = options.merge.iter().map(|path| Answer::read(path)).collect::<Result<_>>()?;
+    let named = |error: Error| match error.places().first() {
+        Some(Place::Row(index)) => {
+            let path: &PathBuf = &options.merge[*index];
+            Error::new(error.kind(), error.message()).at(Place::file(path))
+        }
+        _ => error,
+    };
+    let nodes = merge(&answers).map_err(named)?;
+    let first = &answers[0].header;
+    let question = Question::of_header(first)?;
+    let count = first.shard.map_or(1, |shard| shard[1]);
+    let whole = answers.len() == count;
+    let done = answers.iter().all(|answer| answer.header.status != Status::Partial);
+    let boxes = answers.iter().map(|answer| answer.header.boxes).sum();
+    let status = if whole && done { Status::Complete } else { Status::Partial };
+    let (model, asked): (Model, Asked) = (first.model.clone(), first.asked.clone());
+    let mut answer = Answer::of(&question, nodes, None, boxes, model, asked, first.min_width, status);
+    if !whole {
+        return Err(Error::input(format!("{} of {count} shards are given", answers.len()))
+            .at(Place::Option("--merge".into()))
+            .hint("volumes of a part say nothing of the whole box: give every shard"));
+    }
+    let plan = plan(options, first.min_width);
+    answer.make_pieces(&question, &plan, &Budget::default());
+    answer.header.seconds = start.elapsed().as_secs_f64();
+    Ok(answer)
+}
+
+/// `I/N`, I counted from 1.
+fn shard(text: &str) -> Result<Shard> {
+    let parts = text.split_once('/').and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?)));
+    match parts {
+        Some((index, count)) if 1 <= index && index <= count && count <= 100_000 => {
+            Ok(Shard { index: index - 1, count })
+        }
+        _ => Err(Error::input(format!("`{text}` is no part of a whole"))
+            .at(Place::Option("--shard".into()))
+            .hint("write I/N, parts counted from 1: `--shard 1/2` and `--shard 2/2`")),
+    }
+}
+
+/// Whether a path ends so.
+fn has_extension(path: &Path, wanted: &str) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(wanted))
+}

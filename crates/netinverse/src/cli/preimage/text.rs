@@ -1,0 +1,93 @@
+//! An answer on standard output.
+
+use std::fmt::Write as _;
+
+use netinverse_base::{Error, ErrorKind, Result};
+use netinverse_preimage::{Answer, Header, Piece, Status};
+use serde::Serialize;
+
+/// For people.
+pub(super) fn text(answer: &Answer) -> String {
+    let Header { volume, pieces, .. } = &answer.header;
+    let header = &answer.header;
+    let mut text = String::new();
+    let mut line = |name: &str, value: String| {
+        let _ = writeln!(text, "{name:<10}  {value}");
+    };
+    let inputs = if volume.dimensions == 1 { "input" } else { "inputs" };
+    match header.status {
+        Status::Empty => line("preimage", "empty, proved: no input of the box has such outputs".into()),
+        _ if volume.upper == 0.0 => {
+            line("preimage", "of volume 0, proved; whether it is empty is not decided".into());
+        }
+        _ => {
+            line(
+                "volume",
+                format!(
+                    "{:.6e} <= V <= {:.6e}, proved; the box has {:.6e} over {} {inputs}",
+                    volume.lower, volume.upper, volume.whole, volume.dimensions
+                ),
+            );
+            if let Some(coverage) = header.coverage {
+                line("coverage", format!("{:.2} % of V_hi is in the inner set", 100.0 * coverage));
+            }
+            let share = if volume.upper > 0.0 { header.pieces_lower / volume.upper } else { 0.0 };
+            line("inner", format!("{} with {:.2} % of V_hi", polytopes(pieces.inner), 100.0 * share));
+            if let Some(outer) = header.pieces_upper {
+                let ratio = if volume.lower > 0.0 { outer / volume.lower } else { f64::INFINITY };
+                line("outer", format!("{} with {:.2} % of V_lo", polytopes(pieces.outer), 100.0 * ratio));
+            }
+        }
+    }
+    line("boxes", format!("{} bounded in {:.3} s", header.boxes, header.seconds));
+    if let Some([index, count]) = header.shard {
+        line("shard", format!("{} of {count}: volumes are those of its cells", index + 1));
+    }
+    if let Some(why) = &header.stopped_by {
+        line("stopped by", format!("{why}, before the goal"));
+    }
+    text
+}
+
+fn polytopes(count: usize) -> String {
+    if count == 1 { "1 polytope".into() } else { format!("{count} polytopes") }
+}
+
+/// One object: the header, and the pieces.
+pub(super) fn json(answer: &Answer) -> Result<String> {
+    #[derive(Serialize)]
+    struct Row<'a> {
+        slopes: &'a [f64],
+        constant: f64,
+    }
+    #[derive(Serialize)]
+    struct Polytope<'a> {
+        lower: &'a [f64],
+        upper: &'a [f64],
+        rows: Vec<Row<'a>>,
+        volume: [f64; 2],
+    }
+    #[derive(Serialize)]
+    struct Whole<'a> {
+        #[serde(flatten)]
+        header: &'a Header,
+        inner: Vec<Polytope<'a>>,
+        outer: Vec<Polytope<'a>>,
+    }
+    fn polytope(piece: &Piece) -> Polytope<'_> {
+        let rows = piece.rows.iter().map(|(slopes, constant)| Row { slopes, constant: *constant });
+        Polytope {
+            lower: &piece.lower,
+            upper: &piece.upper,
+            rows: rows.collect(),
+            volume: [piece.volume.0, piece.volume.1],
+        }
+    }
+    let whole = Whole {
+        header: &answer.header,
+        inner: answer.inner.iter().map(polytope).collect(),
+        outer: answer.outer.iter().map(polytope).collect(),
+    };
+    let text = serde_json::to_string_pretty(&whole);
+    text.map(|text| text + "\n").map_err(|error| Error::new(ErrorKind::Io, error.to_string()))
+}
