@@ -21,9 +21,16 @@ pub struct Plan {
     pub max_pieces: Option<usize>,
 }
 
-/// Of the gap that a goal of coverage leaves open, all but this share is closed before compacting, as long as that takes no
-/// more boxes than the goal itself: what is known finely can be covered coarsely.
-const FINER: f64 = 0.4;
+/// Of the gap that a goal of coverage leaves open, all but this share is closed before compacting: what is known finely
+/// can be covered coarsely.
+const FINER: f64 = 0.1;
+
+/// How many boxes that may take in all: so many, or a multiple of what the goal took that is the larger the more the goal
+/// leaves open, since pieces can then be the coarser.
+fn finer_boxes(coverage: f64, boxes: u64) -> u64 {
+    let factor = 2.0 + 160.0 * (1.0 - coverage) * (1.0 - coverage);
+    (boxes as f64 * factor).max(f64::from(1 << 14)) as u64
+}
 
 /// The share of the inner volume that pieces keep where no goal is reached.
 const KEPT_WITHOUT_GOAL: f64 = 0.98;
@@ -44,7 +51,7 @@ pub fn solve(
         let finer = Goals {
             coverage: Some(1.0 - FINER * (1.0 - coverage)),
             over: None,
-            max_boxes: Some(paving.boxes().saturating_mul(2).max(512)),
+            max_boxes: Some(finer_boxes(coverage, paving.boxes())),
             ..plan.goals
         };
         paving.refine(&finer, budget, watch)?;

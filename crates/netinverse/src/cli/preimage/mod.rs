@@ -157,7 +157,8 @@ fn merged(options: &PreimageOptions, start: Instant) -> Result<Answer> {
 
 /// `I/N`, I counted from 1.
 fn shard(text: &str) -> Result<Shard> {
-    let parts = text.split_once('/').and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?)));
+    let parts: Option<(usize, usize)> =
+        text.split_once('/').and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?)));
     match parts {
         Some((index, count)) if 1 <= index && index <= count && count <= 100_000 => {
             Ok(Shard { index: index - 1, count })
