@@ -121,7 +121,7 @@ impl Answer {
             let piece = &self.inner[index];
             let polytope = piece.polytope()?;
             let Some((point, _)) = polytope.nearest(x, &weights, norm) else { continue };
-            let Some(point) = settled(piece, &polytope, question, point) else { continue };
+            let Some(point) = settled(piece, &polytope, question, &point) else { continue };
             let distance = distance(&point, x, norm);
             if best.as_ref().is_none_or(|best| distance < best.distance) {
                 best = Some(Nearest { point, distance, piece: index });
@@ -132,7 +132,7 @@ impl Answer {
 }
 
 /// The solver's point, moved towards the piece's interior until it is proved to be inside.
-fn settled(piece: &Piece, polytope: &Polytope, question: &Question, point: Vec<f64>) -> Option<Vec<f64>> {
+fn settled(piece: &Piece, polytope: &Polytope, question: &Question, point: &[f64]) -> Option<Vec<f64>> {
     let inside = |x: &[f64]| piece.contains(x) && question.in_box(x);
     let clamped: Vec<f64> =
         point.iter().enumerate().map(|(i, x)| x.clamp(piece.lower[i], piece.upper[i])).collect();
