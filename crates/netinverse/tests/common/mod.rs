@@ -106,9 +106,15 @@ pub(crate) fn numbers(value: &Value) -> Vec<f64> {
     value.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect()
 }
 
-/// Checks a value against a definition of the committed schema.
+/// Checks a value against a definition of the committed schema of `invert`.
 pub(crate) fn check_schema(value: &Value, definition: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schema/invert.schema.json");
+    check_schema_of("invert", value, definition);
+}
+
+/// Checks a value against a definition of a verb's committed schema.
+pub(crate) fn check_schema_of(verb: &str, value: &Value, definition: &str) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schema");
+    let path = folder.join(format!("{verb}.schema.json"));
     let schema: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     if let Err(fault) = conforms(value, &schema["$defs"][definition], &schema, definition) {
         panic!("{fault}");
