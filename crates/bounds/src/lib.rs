@@ -15,6 +15,7 @@
 mod backward;
 mod bounder;
 mod composed;
+mod directed;
 mod forward;
 mod lines;
 mod map;

@@ -41,6 +41,9 @@ pub enum State {
     Cut,
 }
 
+/// A row that misses a decision by less than this may do so by rounding alone.
+const NEARLY: f64 = 1e-9;
+
 /// The buffers of one thread.
 #[derive(Debug)]
 pub struct CellBuffers {
@@ -136,7 +139,7 @@ impl Cell {
         if self.state == State::Cut {
             if bounder.analyse(&self.lower, &self.upper, Method::Linear, &mut buffers.workspace) {
                 self.push_forms(bounder, target, buffers);
-                self.decide_by_forms(target, buffers);
+                self.decide_by_forms(bounder, target, buffers);
                 self.choose(bounder, min_width, buffers);
                 if self.state == State::Cut {
                     self.measure(target, whole);
@@ -191,8 +194,9 @@ impl Cell {
     }
 
     /// Rows that the forms decide on the whole cell, and the forms of those that stay open.
-    fn decide_by_forms(&mut self, target: &Target, buffers: &mut CellBuffers) {
-        let CellBuffers { forms, truths, .. } = buffers;
+    fn decide_by_forms(&mut self, bounder: &Bounder, target: &Target, buffers: &mut CellBuffers) {
+        let CellBuffers { workspace, forms, truths, .. } = buffers;
+        let mut directed = None;
         let count = self.open_rows.len();
         truths.clear();
         for (k, &row) in self.open_rows.iter().enumerate() {
@@ -201,10 +205,25 @@ impl Cell {
                 minimum_on_box(slopes, constant, &self.lower, &self.upper)
             };
             let low = least(k);
-            if low > 0.0 || low == 0.0 && !target.rows()[row as usize].strict {
+            let asked = &target.rows()[row as usize];
+            let negated = least(count + k);
+            if low > 0.0 || low == 0.0 && !asked.strict {
                 truths.push((row, true));
-            } else if least(count + k) > 0.0 {
+            } else if negated > 0.0 {
                 truths.push((row, false));
+            } else if asked.inputs.is_empty() && low.abs().min(negated.abs()) < NEARLY {
+                // The forms' error terms may be all that is between the row and its truth.
+                let outputs = directed.get_or_insert_with(|| bounder.output_intervals(workspace));
+                let values = outputs
+                    .as_ref()
+                    .map(|outputs| (asked.value(outputs, asked.inner), asked.value(outputs, asked.outer)));
+                match values {
+                    Some((inner, _)) if inner.lo() > 0.0 || inner.lo() == 0.0 && !asked.strict => {
+                        truths.push((row, true));
+                    }
+                    Some((_, outer)) if outer.hi() < 0.0 => truths.push((row, false)),
+                    _ => {}
+                }
             }
         }
         let before = std::mem::take(&mut self.open_rows);

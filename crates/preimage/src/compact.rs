@@ -294,7 +294,12 @@ impl Fitting<'_> {
                     continue;
                 };
                 let offset = self.offset(row as u32, &direction, &kept, &piece);
-                piece.rows.push((direction, offset));
+                if offset.is_finite() {
+                    piece.rows.push((direction, offset));
+                } else if self.side == Side::Outer {
+                    // Nothing in the box may satisfy the row.
+                    return None;
+                }
             }
         }
         self.finish(piece, kept, &shares, &curvature)

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use netinverse_base::{Error, Result};
+use netinverse_linalg::Interval;
 use netinverse_spec::{ExactBounds, HalfSpace, NormalForm, Rounding, Variable};
 
 /// A union of intersections of half-spaces over outputs and inputs.
@@ -33,6 +34,15 @@ pub struct TargetRow {
     pub outer: f64,
     /// Whether the boundary is excluded.
     pub strict: bool,
+}
+
+impl TargetRow {
+    /// `c·y + d` over enclosures of the outputs, rounded outward.
+    pub(crate) fn value(&self, outputs: &[Interval], constant: f64) -> Interval {
+        let term =
+            |(y, c): (&Interval, &f64)| if *c == 0.0 { Interval::ZERO } else { *y * Interval::point(*c) };
+        outputs.iter().zip(&self.outputs).map(term).fold(Interval::point(constant), |sum, term| sum + term)
+    }
 }
 
 impl Target {
