@@ -232,10 +232,12 @@ impl<'a> Paving<'a> {
         self.nodes[id as usize] = Node::Leaf(cell);
     }
 
-    /// Whether the goals are reached by what is known now.
+    /// Whether what is known now reaches every goal of volume that is given; `false` where none is.
     pub fn reached(&self, goals: &Goals) -> bool {
         let (lower, upper) = self.volume();
-        goals.coverage.is_some_and(|c| lower >= c * upper) || goals.over.is_some_and(|r| upper <= r * lower)
+        let any = goals.coverage.is_some() || goals.over.is_some();
+        any && goals.coverage.is_none_or(|c| lower >= c * upper)
+            && goals.over.is_none_or(|r| upper <= r * lower)
     }
 
     /// Bisects the cells with the most unknown volume until the goals are reached, nothing is left, or a limit is. `watch` is

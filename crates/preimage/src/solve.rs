@@ -45,7 +45,9 @@ pub fn solve(
     watch: &mut dyn FnMut(&Paving) -> Result<()>,
 ) -> Result<Answer> {
     let stop = paving.refine(&plan.goals, budget, watch)?;
-    if let (Stop::Done, true, Some(coverage)) = (stop, plan.compact, plan.goals.coverage)
+    let gap = [plan.goals.coverage, plan.goals.over.map(|over| 1.0 / over)];
+    if let (Stop::Done, true, Some(coverage)) =
+        (stop, plan.compact, gap.into_iter().flatten().reduce(f64::max))
         && paving.reached(&plan.goals)
     {
         let finer = Goals {
