@@ -183,7 +183,6 @@ fn is_of_type(value: &Value, name: &str) -> bool {
         "boolean" => value.is_boolean(),
         "number" => value.is_number(),
         "integer" => value.is_u64() || value.is_i64(),
-        "boolean" => value.is_boolean(),
         "null" => value.is_null(),
         other => panic!("type `{other}`"),
     }
