@@ -296,9 +296,15 @@ impl Fitting<'_> {
                 let offset = self.offset(row as u32, &direction, &kept, &piece);
                 if offset.is_finite() {
                     piece.rows.push((direction, offset));
-                } else if self.side == Side::Outer {
-                    // Nothing in the box may satisfy the row.
-                    return None;
+                } else {
+                    match (self.side, offset > 0.0) {
+                        // Nothing in the box may satisfy the row.
+                        (Side::Outer, false) => return None,
+                        // Nothing is known of where the row holds: numbers overflow.
+                        (Side::Inner, false) => return self.nothing(piece, kept, &shares),
+                        // All of the box is proved to satisfy it, or may.
+                        (_, true) => {}
+                    }
                 }
             }
         }
@@ -383,10 +389,11 @@ impl Fitting<'_> {
             if let Some(value) =
                 maximum_where_not_positive(&along, slopes, constant, &low, &high, &mut self.order)
             {
-                most = most.max(value);
+                most = if value.is_nan() { f64::INFINITY } else { most.max(value) };
             }
         }
         match self.side {
+            Side::Inner if most == f64::NEG_INFINITY => f64::INFINITY,
             // Strictly beyond: the boundary itself may be forbidden.
             Side::Inner => -(most + most.abs() * f64::EPSILON + 1e-290).next_up(),
             Side::Outer => most,
