@@ -123,10 +123,10 @@ impl Picture {
         let (width, height) = (LEFT + SIZE + 24.0, TOP + SIZE + BOTTOM);
         let legend = match self.view {
             View::Slice(_) => {
-                "green: every point is in the preimage, proved · orange: not decided · the rest: proved out"
+                "green: proved in · orange: not decided · the rest: proved out"
             }
             View::Projection => {
-                "the shadow of the inner pieces: every point of a piece is in the preimage, proved"
+                "the shadow of the inner pieces, which are proved in"
             }
         };
         let (bottom, middle) = (TOP + SIZE, TOP + SIZE / 2.0);

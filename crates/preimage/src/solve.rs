@@ -23,7 +23,7 @@ pub struct Plan {
 
 /// Of the gap that a goal of coverage leaves open, all but this share is closed before compacting: what is known finely
 /// can be covered coarsely.
-const FINER: f64 = 0.1;
+const FINER: f64 = 0.05;
 
 /// How many boxes that may take in all: so many, or a multiple of what the goal took that is the larger the more the goal
 /// leaves open, since pieces can then be the coarser.
