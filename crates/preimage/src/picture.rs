@@ -122,12 +122,8 @@ impl Picture {
         }
         let (width, height) = (LEFT + SIZE + 24.0, TOP + SIZE + BOTTOM);
         let legend = match self.view {
-            View::Slice(_) => {
-                "green: proved in · orange: not decided · the rest: proved out"
-            }
-            View::Projection => {
-                "the shadow of the inner pieces, which are proved in"
-            }
+            View::Slice(_) => "green: proved in · orange: not decided · the rest: proved out",
+            View::Projection => "the shadow of the inner pieces, which are proved in",
         };
         let (bottom, middle) = (TOP + SIZE, TOP + SIZE / 2.0);
         let [name_x, name_y] = [escape(&self.names[0]), escape(&self.names[1])];
