@@ -6,7 +6,7 @@ use netinverse_linalg::interval::{add_down, add_up, mul_down, mul_up};
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-/// The half-spaces {x : normals[k]·x + offsets[k] ≥ 0}, k < m, over one flat matrix.
+/// The half-spaces {x : normals\[k\]·x + offsets\[k\] ≥ 0}, k < m, over one flat matrix.
 #[derive(Debug, Clone, Copy)]
 pub struct HalfSpaces<'a> {
     /// m rows of n numbers.
