@@ -8,7 +8,7 @@ use crate::program::{Kind, Program};
 use crate::workspace::Workspace;
 
 /// The most free inputs for which linear forms are carried forward; beyond, they come from the output back only.
-const MAX_FORWARD_INPUTS: usize = 24;
+pub(crate) const MAX_FORWARD_INPUTS: usize = 24;
 
 /// Bounds of a network on boxes: everything that does not depend on the box.
 ///

@@ -10,15 +10,19 @@
 //! | `composed` | operators as several steps: products of matrices, normalisers, transposed convolution |
 //! | `forward` | linear forms and intervals from the input on |
 //! | `backward` | linear forms from the output back (CROWN, DeepPoly) |
+//! | `phases` | one form with chosen slopes and given signs (α-CROWN, β-CROWN) |
+//! | `exact` | the value at a point, without rounding |
 //! | `rounding` | how far computed sums may be from exact ones |
 
 mod backward;
 mod bounder;
 mod composed;
 mod directed;
+mod exact;
 mod forward;
 mod lines;
 mod map;
+mod phases;
 mod planes;
 mod program;
 mod rounding;
@@ -28,5 +32,7 @@ mod workspace;
 
 pub use backward::LinearForms;
 pub use bounder::{Bounder, Method, minimum_on_box};
+pub use exact::Dyadic;
 pub use lines::{Line, LinePair, lines};
+pub use phases::{Ascent, Phase, PhaseTask, Slopes};
 pub use workspace::Workspace;

@@ -13,14 +13,14 @@ use crate::rounding::{TINY, gamma};
 use crate::workspace::ValueBounds;
 
 /// Lower and upper planes of every output element.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Planes {
     pub(crate) lower: Side,
     pub(crate) upper: Side,
 }
 
 /// One plane an output element: entries `(input, element, slope)` row by row, and the constants.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Side {
     pub(crate) starts: Vec<usize>,
     pub(crate) entries: Vec<Entry>,

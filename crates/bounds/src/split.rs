@@ -15,13 +15,20 @@ impl Bounder {
     /// width the share |Mᵢⱼ| rᵢ / Σᵢ|Mᵢⱼ| rᵢ is input i's. Needs linear forms carried forward ([`crate::Method::Linear`] with few
     /// free inputs); leaves the scores alone without.
     pub fn split_scores(&self, workspace: &Workspace, rows: usize, scores: &mut [f64]) {
+        let rows: Vec<usize> = (0..rows).collect();
+        self.split_scores_of(workspace, &rows, scores);
+    }
+
+    /// As [`Bounder::split_scores`], of some of the last linear forms by number.
+    pub fn split_scores_of(&self, workspace: &Workspace, rows: &[usize], scores: &mut [f64]) {
+        let last = rows.iter().max().map_or(0, |row| row + 1);
         for step in &self.program().steps {
             let Kind::Function(function) = &step.kind else { continue };
             let input = &workspace.values[step.inputs[0]];
             let stride = padded(self.program().sizes[step.output]);
             let back = &workspace.scratch.back[step.output];
             let width = workspace.free.len() + 1;
-            if input.signed.len() < (width + 1) * stride || back.len() < rows * stride {
+            if input.signed.len() < (width + 1) * stride || back.len() < last * stride {
                 continue;
             }
             let relu = *function == Function::Relu;
@@ -30,7 +37,7 @@ impl Bounder {
                 if relu && (l >= 0.0 || u <= 0.0) || l >= u {
                     continue;
                 }
-                let importance: f64 = (0..rows).map(|k| back[k * stride + j].abs()).sum();
+                let importance: f64 = rows.iter().map(|k| back[k * stride + j].abs()).sum();
                 let gap = if relu { -l * u / (u - l) } else { 0.25 * (u - l) };
                 let reach = |k: usize| {
                     input.signed[k * stride + j].abs() * workspace.radius[workspace.free[k] as usize]

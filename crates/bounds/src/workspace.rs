@@ -8,7 +8,7 @@ use crate::program::{Kind, Program};
 /// What is known of the values of a network on one box, and the buffers to find it out.
 ///
 /// Made once a thread by [`crate::Bounder::workspace`] and filled by [`crate::Bounder::analyse`].
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Workspace {
     /// The centre of the box and the half-widths around it, rounded up; n elements.
     pub(crate) centre: Vec<f64>,
@@ -25,7 +25,7 @@ pub struct Workspace {
 }
 
 /// What is known of one value: `lower ≤ h ≤ upper`, and linear forms in δ = x − centre.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct ValueBounds {
     pub(crate) lower: Vec<f64>,
     pub(crate) upper: Vec<f64>,
@@ -40,7 +40,7 @@ pub(crate) struct ValueBounds {
 }
 
 /// What a step needs on the way back.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct StepBounds {
     /// The rounding error that an output element brings into a linear form, for each unit of its coefficient.
     pub(crate) scale: Vec<f64>,
@@ -51,7 +51,7 @@ pub(crate) struct StepBounds {
 }
 
 /// Lines around every element of a function's input.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Lines {
     pub(crate) lower_slope: Vec<f64>,
     pub(crate) lower_offset: Vec<f64>,
@@ -60,7 +60,7 @@ pub(crate) struct Lines {
 }
 
 /// Buffers without meaning from call to call.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Scratch {
     pub(crate) packed: Vec<f64>,
     pub(crate) selected: Vec<u32>,

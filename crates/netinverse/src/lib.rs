@@ -12,6 +12,7 @@
 //! - [`bounds`]: what a network can do on a box, proved;
 //! - [`preimage`]: the whole set of inputs, proved from both sides;
 //! - [`train`]: networks trained for the experiments;
+//! - [`spec`]: what is asked;
 //! - [`report`]: pictures and pages;
 //! - [`demo`]: the public thread's experiment, end to end.
 //!
@@ -51,4 +52,5 @@ pub use netinverse_network as network;
 pub use netinverse_onnx as onnx;
 pub use netinverse_preimage as preimage;
 pub use netinverse_report as report;
+pub use netinverse_spec as spec;
 pub use netinverse_train as train;

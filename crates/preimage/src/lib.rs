@@ -16,6 +16,7 @@ mod question;
 mod solve;
 mod target;
 mod uses;
+pub mod verify;
 
 pub use answer::{Answer, Asked, Header, Pieces, RowText, SCHEMA, Status, Volume};
 pub use cell::{Cell, CellBuffers, RowForms, State, volume};

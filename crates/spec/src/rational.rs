@@ -103,6 +103,17 @@ impl Rational {
         RBig::try_from(value).ok().map(Rational)
     }
 
+    /// `mantissa · 2^exponent`.
+    pub fn from_dyadic(mantissa: IBig, exponent: i64) -> Self {
+        let power = UBig::ONE << exponent.unsigned_abs() as usize;
+        let number = if exponent >= 0 {
+            RBig::from_parts(mantissa * IBig::from(power), UBig::ONE)
+        } else {
+            RBig::from_parts(mantissa, power)
+        };
+        Rational(number)
+    }
+
     /// The largest double that is not above the number (−∞ below the range of doubles).
     pub fn lower(&self) -> f64 {
         let mut value = self.approximate();

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::invert::arguments::InvertOptions;
 use super::preimage::arguments::PreimageOptions;
+use super::verify::{SupportsOptions, VerifyOptions};
 
 /// The inverse of a neural network: at a point, as a set, as a network
 #[derive(Debug, Parser)]
@@ -36,6 +37,10 @@ pub(crate) enum Verb {
     Invert(Box<InvertOptions>),
     /// The whole set of inputs with such outputs, proved from both sides
     Preimage(Box<PreimageOptions>),
+    /// Whether some input satisfies a VNN-LIB query: an input that does, or the proof that there is none
+    Verify(VerifyOptions),
+    /// What `verify` can do, in the words of the VNN-LIB standard
+    Supports(SupportsOptions),
     /// Train a network
     Train(TrainOptions),
     /// Fetch data

@@ -12,6 +12,7 @@ mod invert;
 mod output;
 mod preimage;
 mod train;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -48,6 +49,10 @@ pub(crate) fn run() -> ExitCode {
     if std::env::args_os().len() <= 1 {
         return finish(output::print(EXAMPLES).map(|()| Outcome::Answered), &Console::new(0));
     }
+    // The VNN-LIB standard asks for it beside the commands.
+    if std::env::args_os().skip(1).eq(["--name"]) {
+        return finish(output::print("netinverse\n").map(|()| Outcome::Answered), &Console::new(0));
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -71,6 +76,8 @@ fn dispatch(arguments: &Arguments, console: &Console) -> Result<Outcome> {
         Verb::Inspect(options) => inspect::run(options, console),
         Verb::Invert(options) => invert::run(options, console),
         Verb::Preimage(options) => preimage::run(options, console),
+        Verb::Verify(options) => verify::run(options, console),
+        Verb::Supports(options) => verify::supports(options),
         Verb::Train(options) => train::run(options, console),
         Verb::Data(options) => data::run(options, console),
         Verb::Completions { shell } => {

@@ -1,0 +1,111 @@
+"""Verdicts of `netinverse verify`, whole processes, one line an instance.
+
+    python3 benches/verify.py acasxu [--binary target/release/netinverse] [--data DIR] [--threads N] [--only TEXT]
+    python3 benches/verify.py mnistfc [--timeout 60]
+
+`acasxu`: properties 1 to 4 on the 45 networks, against the verdicts in expected.csv; PASS where every verdict is right, all
+take under 60 s together and none over 10 s. `mnistfc`: the ten robustness specifications on the three networks.
+Wall time, and processor time (user and system) of the process, which other work on the machine changes less.
+Witnesses are evaluated again with ONNX Runtime where it can be imported.
+"""
+
+import argparse
+import csv
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+try:
+    import numpy
+    import onnxruntime
+except ImportError:
+    onnxruntime = None
+
+
+def children():
+    times = os.times()
+    return times.children_user + times.children_system
+
+
+def run(binary, model, query, timeout, threads):
+    command = [binary, "verify", str(query), "--network", str(model), "--timeout", str(timeout), "-v"]
+    if threads:
+        command += ["--threads", str(threads)]
+    start, before = time.monotonic(), children()
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    wall, processor = time.monotonic() - start, children() - before
+    lines = done.stdout.splitlines()
+    verdict = lines[0] if lines else "error"
+    boxes = re.search(r"(\d+) boxes", done.stderr)
+    if not lines:
+        print(done.stderr, file=sys.stderr)
+    return verdict, "\n".join(lines[1:]), int(boxes.group(1)) if boxes else 0, wall, processor
+
+
+def replay(model, query, assignment):
+    """Whether the witness holds in single precision, in ONNX Runtime: None where that is not at hand."""
+    if onnxruntime is None:
+        return None
+    values = dict(re.findall(r"\((\w+) ([^)]+)\)", assignment))
+    x = numpy.array([float(values[f"X_{i}"]) for i in range(sum(k.startswith("X_") for k in values))], numpy.float32)
+    session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
+    node = session.get_inputs()[0]
+    shape = [size if isinstance(size, int) else 1 for size in node.shape]
+    y = session.run(None, {node.name: x.reshape(shape)})[0].ravel()
+    return [float(v) for v in y]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("suite", choices=["acasxu", "mnistfc"])
+    parser.add_argument("--binary", default="target/release/netinverse")
+    parser.add_argument("--data", default=os.environ.get("NETINVERSE_DATA"))
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--timeout", type=float, default=60)
+    parser.add_argument("--only", default="")
+    options = parser.parse_args()
+    if not options.data:
+        sys.exit("give the folder of networks: --data DIR or NETINVERSE_DATA")
+    folder = pathlib.Path(options.data) / options.suite
+    if options.suite == "acasxu":
+        with open(folder / "expected.csv", encoding="utf-8") as file:
+            rows = [(r["network"], r["property"], r["verdict"]) for r in csv.DictReader(file)]
+        instances = [(folder / name, folder / prop, verdict) for name, prop, verdict in rows]
+    else:
+        instances = [
+            (model, query, None)
+            for model in sorted(folder.glob("*.onnx"))
+            for query in sorted(folder.glob("*.vnnlib"))
+        ]
+    instances = [i for i in instances if options.only in f"{i[0].stem} {i[1].stem}"]
+    wrong, total, slowest, processor_total, counts = 0, 0.0, (0.0, ""), 0.0, {}
+    for model, query, expected in instances:
+        verdict, assignment, boxes, wall, processor = run(
+            options.binary, model, query, options.timeout, options.threads
+        )
+        right = expected is None or verdict == expected
+        wrong += not right
+        total += wall
+        processor_total += processor
+        counts[verdict] = counts.get(verdict, 0) + 1
+        name = f"{model.stem} {query.stem}"
+        slowest = max(slowest, (wall, name))
+        again = ""
+        if verdict == "sat":
+            y = replay(model, query, assignment)
+            again = "" if y is None else " ort " + " ".join(f"{v:.6g}" for v in y)
+        mark = "" if right else f"   WRONG: {expected}"
+        print(f"{name:48} {verdict:10} {boxes:9} boxes {wall:7.2f} s wall {processor:7.2f} s cpu{again}{mark}", flush=True)
+    print(f"{len(instances)} instances: {counts}; {total:.1f} s wall, {processor_total:.1f} s cpu, "
+          f"slowest {slowest[0]:.2f} s ({slowest[1]}), {wrong} wrong")
+    if options.suite == "acasxu":
+        passed = wrong == 0 and total < 60 and slowest[0] < 10
+        print("PASS" if passed else "FAIL")
+        sys.exit(0 if passed else 1)
+
+
+if __name__ == "__main__":
+    main()
