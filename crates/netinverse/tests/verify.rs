@@ -164,7 +164,7 @@ fn sets_that_only_touch_are_never_called_empty() {
     let head = declare(1, 1);
     let at_zero = format!("{head}(assert (>= X_0 -1)) (assert (<= X_0 1)) (assert (<= Y_0 0))");
     let (stdout, status, _) = verify(folder.path(), &at_zero, &[]);
-    assert_eq!((stdout.as_str(), status), ("sat\n((X_0 0.0)\n(Y_0 0.0))\n", Some(0)));
+    assert_eq!((stdout.as_str(), status), ("sat\n((X_0 0)\n(Y_0 0.0))\n", Some(0)));
     let off_centre = format!("{head}(assert (>= X_0 -0.3)) (assert (<= X_0 1)) (assert (<= Y_0 0))");
     let (stdout, _, _) = verify(folder.path(), &off_centre, &[]);
     assert_ne!(stdout, "unsat\n");
