@@ -148,7 +148,7 @@ fn exact_values_are_exact() {
     let h: Vec<RBig> = z.into_iter().map(|z| if z > RBig::ZERO { z } else { RBig::ZERO }).collect();
     let y = layer(&h, params[2].f64(), params[3].f64());
     let exact = bounder.exact_output(&x).unwrap().remove(0);
-    let scale = RBig::from(2).pow(exact.exponent.unsigned_abs() as usize);
+    let scale = RBig::from(2).pow(exact.exponent.unsigned_abs() as isize);
     let value = RBig::from(exact.mantissa);
     assert_eq!(if exact.exponent < 0 { value / scale } else { value * scale }, y[0]);
 }

@@ -64,6 +64,9 @@ pub(crate) struct Buffers {
     scores: Vec<f64>,
 }
 
+/// A side is not halved below this part of the region's: what is open then touches, or nearly does.
+const SMALLEST: f64 = 1e-18;
+
 /// A slab is cut off where it takes at least this share of its side.
 const WORTHWHILE: f64 = 0.05;
 
@@ -98,7 +101,7 @@ impl Cell {
         // Backward for every unstable neuron: dearer by a factor of a few, and it takes a tenth to a thousandth of the boxes.
         if !bounder.analyse(&self.lower, &self.upper, Method::Backward, &mut buffers.workspace) {
             self.priority = f64::INFINITY;
-            result.split = self.longest_side();
+            result.split = self.longest_side(region);
             return result;
         }
         let rows = self.push_rows(bounder, region, buffers);
@@ -190,11 +193,11 @@ impl Cell {
             return result;
         }
         let scores = &buffers.scores;
-        let halves = |i: &usize| self.middle(*i).is_some();
+        let halves = |i: &usize| self.middle(region, *i).is_some();
         let best = (0..scores.len()).filter(halves).max_by(|&a, &b| scores[a].total_cmp(&scores[b]));
         result.split = match best {
-            Some(i) if scores[i] > 0.0 => self.middle(i).map(|at| (i, at)),
-            _ => self.longest_side(),
+            Some(i) if scores[i] > 0.0 => self.middle(region, i).map(|at| (i, at)),
+            _ => self.longest_side(region),
         };
         result
     }
@@ -342,17 +345,18 @@ impl Cell {
         halves
     }
 
-    /// A double strictly inside a side.
-    fn middle(&self, i: usize) -> Option<f64> {
+    /// A double strictly inside a side, where the side is not too small a part of the region's.
+    fn middle(&self, region: &Region, i: usize) -> Option<f64> {
         let at = self.lower[i].midpoint(self.upper[i]);
-        (self.lower[i] < at && at < self.upper[i]).then_some(at)
+        let large = self.upper[i] - self.lower[i] > SMALLEST * (region.upper[i] - region.lower[i]);
+        (large && self.lower[i] < at && at < self.upper[i]).then_some(at)
     }
 
-    fn longest_side(&self) -> Option<(usize, f64)> {
+    fn longest_side(&self, region: &Region) -> Option<(usize, f64)> {
         let width = |i: usize| self.upper[i] - self.lower[i];
-        let sides = (0..self.lower.len()).filter(|&i| self.middle(i).is_some());
+        let sides = (0..self.lower.len()).filter(|&i| self.middle(region, i).is_some());
         let longest = sides.max_by(|&a, &b| width(a).total_cmp(&width(b)))?;
-        self.middle(longest).map(|at| (longest, at))
+        self.middle(region, longest).map(|at| (longest, at))
     }
 }
 
