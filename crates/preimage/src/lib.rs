@@ -2,6 +2,7 @@
 //!
 //! - [`Question`]: the box and the formula; [`Target`]: the formula's half-spaces as rows that bounds take.
 //! - [`Paving`]: branch and bound; its leaves are [`Cell`]s, in, out or cut.
+//! - [`verify`]: whether there is such an input at all.
 //! - [`compact`]: few polytopes instead of many cells, with proof.
 
 mod answer;
