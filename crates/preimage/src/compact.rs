@@ -175,7 +175,8 @@ pub fn compact(
 fn charge<'a>(cell: &'a Cell, target: &Target, side: Side) -> Option<Charged<'a>> {
     let rows = match (side, cell.state) {
         (Side::Outer, State::Out) => return None,
-        (Side::Inner | Side::Outer, State::In) => Vec::new(),
+        (Side::Inner, State::In) => Vec::new(),
+        (Side::Outer, State::In) => (0..target.rows().len() as u32).map(|row| (row, None)).collect(),
         // The whole cell is forbidden, by one row that is false there.
         (Side::Inner, State::Out) => vec![(cell.open_rows.first().copied().unwrap_or(0), None)],
         (Side::Inner, State::Cut) => {
@@ -201,19 +202,17 @@ fn charge<'a>(cell: &'a Cell, target: &Target, side: Side) -> Option<Charged<'a>
             }
             own
         }
+        // Demanded is, by each row, what may satisfy it where the row is open and the only disjunct asks for it; else all of
+        // the cell.
         (Side::Outer, State::Cut) => {
-            // Demanded is what may satisfy every row of some open disjunct; with one disjunct, each row by itself.
-            if cell.open_disjuncts.len() != 1 || cell.forms.is_empty() {
-                Vec::new()
-            } else {
-                let asked = &target.disjuncts()[cell.open_disjuncts[0] as usize];
-                (cell.open_rows.iter().enumerate())
-                    .filter(|(_, row)| asked.contains(row))
-                    .map(|(index, &row)| {
-                        (row, Some(cell.row_forms(index).expect("the cell was bounded").negated))
-                    })
-                    .collect()
-            }
+            let only = (cell.open_disjuncts.len() == 1)
+                .then(|| &target.disjuncts()[cell.open_disjuncts[0] as usize]);
+            let form = |row: u32| {
+                let index = cell.open_rows.iter().position(|&r| r == row)?;
+                only.filter(|asked| asked.contains(&row))?;
+                Some(cell.row_forms(index)?.negated)
+            };
+            (0..target.rows().len() as u32).map(|row| (row, form(row))).collect()
         }
     };
     Some(Charged { cell, rows })
