@@ -11,6 +11,7 @@ copy and its build are kept under target/mutations, so that a second run compile
 """
 
 import argparse
+import os
 import pathlib
 import shutil
 import subprocess
@@ -62,7 +63,7 @@ MUTATIONS = [
      ["bounds exact deep_relu", "bounds exact at_points"]),
     ("slack enters a function with the wrong sign", BOUNDS + "forward.rs",
      "0.5 * (ha - la) * s[j]", "0.5 * (la - ha) * s[j]",
-     ["bounds exact narrow"]),
+     ["bounds tightness chords", "bounds exact narrow"]),
     ("the line is chosen by the wrong sign", BOUNDS + "backward.rs",
      "let up = own[lane] < 0.0;", "let up = own[lane] > 0.0;",
      ["bounds exact deep_relu"]),
@@ -140,7 +141,9 @@ def cargo(tree, target, test, *extra):
     package, name, *filters = test.split()
     command = ["cargo", "test", "-q", "-p", f"netinverse-{package}", "--test", name, "--target-dir", str(target)]
     command += [*extra] if extra else ["--", *filters]
-    return subprocess.run(command, cwd=tree, capture_output=True, text=True)
+    # What an interrupted build leaves behind must not decide a later one.
+    environment = {**os.environ, "CARGO_INCREMENTAL": "0"}
+    return subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True)
 
 
 def main():
@@ -178,8 +181,10 @@ def main():
         start, verdict = time.monotonic(), "NOT CAUGHT"
         try:
             for test in tests:
-                if cargo(tree, target, test, "--no-run").returncode != 0:
+                build = cargo(tree, target, test, "--no-run")
+                if build.returncode != 0:
                     verdict = "NO BUILD  "
+                    print(build.stderr[-2000:])
                     break
                 if cargo(tree, target, test).returncode != 0:
                     verdict = "caught    "

@@ -56,6 +56,23 @@ fn the_example_of_deeppoly_has_its_numbers() {
     }
 }
 
+/// max(max(x, 0) − c, 0) on [−1, 1]: the chord of the second maximum over the chord of the first is attained at x = 1.
+#[test]
+fn chords_over_chords_are_attained_and_not_undercut() {
+    for c in [0.25, 0.5, 0.75] {
+        let network = Layers::new(1)
+            .dense(&[1.0], &[0.0])
+            .function(Function::Relu)
+            .dense(&[1.0], &[-c])
+            .function(Function::Relu)
+            .dense(&[1.0], &[0.0])
+            .finish();
+        let bounds = intervals(&network, &[-1.0], &[1.0], Method::Linear);
+        assert!(bounds[0].1 >= 1.0 - c && close(bounds[0].1, 1.0 - c), "{bounds:?}");
+        assert!(bounds[0].0 <= 0.0 && close(bounds[0].0, 0.0), "{bounds:?}");
+    }
+}
+
 fn graph(
     inputs: usize,
     build: impl Fn(&mut NetworkBuilder, netinverse_network::ValueId) -> netinverse_network::ValueId,

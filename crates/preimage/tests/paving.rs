@@ -77,7 +77,7 @@ fn check(case: &Case, boxes: u64) -> (f64, f64) {
     let volume = set.volume(&[]);
     let mut paving = Paving::new(&bounder, &question, 0.0);
     for most in [1, boxes / 4, boxes] {
-        let goals = Goals { coverage: Some(0.999_999), max_boxes: Some(most), ..Goals::default() };
+        let goals = Goals { coverage: Some(1.0 - 1e-13), max_boxes: Some(most), ..Goals::default() };
         paving.refine(&goals, &Budget::default(), &mut |_| Ok(())).unwrap();
         let (low, high) = paving.volume();
         assert!(
@@ -313,7 +313,7 @@ fn decimals_are_rounded_to_the_safe_side() {
         };
         let (low, high) = check(&case, 200);
         let whole = f64::from(constant as i32) / 10.0;
-        assert!((low - whole).abs() < 1e-6 && (high - whole).abs() < 1e-6, "[{low}, {high}]");
+        assert!((low - whole).abs() < 1e-9 && (high - whole).abs() < 1e-9, "[{low}, {high}]");
     }
 }
 
