@@ -100,6 +100,17 @@ fn a_set_that_is_empty_is_proved_and_one_that_touches_is_not_called_empty() {
         answer(folder.path(), &[&base[..], &["--where", "y0 >= 1", "--min-width", "0.1"]].concat(), 0);
     assert_ne!(touching["status"], "empty");
     assert_eq!(volume(&touching).0, 0.0);
+    // A point that only touches what must be exceeded is out, and with all inputs fixed there is nothing to bisect.
+    let point = ["net.onnx", "--bounds", "0.75,0.75"];
+    let strict =
+        "(declare-const X_0 Real)(declare-const X_1 Real)(declare-const Y_0 Real)(assert (> Y_0 0.5))";
+    fs::write(folder.path().join("strict.vnnlib"), strict).unwrap();
+    assert_eq!(
+        answer(folder.path(), &[&point[..], &["--spec", "strict.vnnlib"]].concat(), 1)["status"],
+        "empty"
+    );
+    let touched = answer(folder.path(), &[&point[..], &["--where", "y0 >= 0.5"]].concat(), 0);
+    assert_eq!((volume(&touched), touched["volume"]["dimensions"].as_u64()), ((1.0, 1.0), Some(0)));
     // Everything: one piece, the box.
     let all = answer(folder.path(), &[&base[..], &["--where", "y0 >= 0"]].concat(), 0);
     assert_eq!((volume(&all), all["pieces"]["inner"].as_u64()), ((1.0, 1.0), Some(1)));
@@ -180,16 +191,28 @@ impl Piece {
 
 #[test]
 fn shards_add_up_to_the_whole_and_threads_change_nothing() {
-    let (folder, _) = random(7);
+    let (folder, net) = random(7);
     let base = ["net.onnx", "--class", "1", "--bounds", "-1,1", "--min-width", "0.2"];
     let whole = answer(folder.path(), &[&base[..], &["--threads", "1"]].concat(), 0);
     let again = answer(folder.path(), &[&base[..], &["--threads", "2"]].concat(), 0);
     for key in ["volume", "inner", "boxes", "coverage"] {
         assert_eq!(whole[key], again[key], "{key}");
     }
-    for shard in ["1/3", "2/3", "3/3"] {
+    let shards = ["1/3", "2/3", "3/3"].map(|shard| {
         let file = format!("s{}.preimage", &shard[..1]);
-        answer(folder.path(), &[&base[..], &["--shard", shard, "-o", &file]].concat(), 0);
+        let found = answer(folder.path(), &[&base[..], &["--shard", shard, "-o", &file]].concat(), 0);
+        found["inner"].as_array().unwrap().iter().map(Piece::of).collect::<Vec<_>>()
+    });
+    // The pieces of a shard stay inside what it has paved: they are proved, and no other shard has them too.
+    let mut rng = Rng::new(2, 0);
+    for _ in 0..20_000 {
+        let x: Vec<f64> = (0..3).map(|_| rng.range(-1.0, 1.0)).collect();
+        let holding = shards.iter().filter(|pieces| pieces.iter().any(|piece| piece.contains(&x))).count();
+        let y = net.forward(&x);
+        assert!(
+            holding <= usize::from(y[1] > y[0] && y[1] > y[2]),
+            "{x:?} is in the pieces of {holding} shards"
+        );
     }
     let merged = answer(folder.path(), &["--merge", "s3.preimage", "s1.preimage", "s2.preimage"], 0);
     assert_eq!(merged["volume"], whole["volume"]);

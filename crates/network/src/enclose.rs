@@ -89,6 +89,8 @@ fn value(function: Function, x: f64) -> Interval {
         Function::LeakyRelu { alpha } if value == 0.0 && x < 0.0 && alpha != 0.0 => {
             Interval::around(0.0, f64::from_bits(1))
         }
+        // Their values are their arguments, up to the sign, or constants: nothing is rounded.
+        Function::Relu | Function::Abs | Function::Clip { .. } if value.is_finite() => Interval::point(value),
         _ => rounded(value, function.ulps(x)),
     };
     Interval::new(around.lo().max(low), around.hi().min(high))

@@ -209,7 +209,7 @@ impl Cell {
             let negated = least(count + k);
             if low > 0.0 || low == 0.0 && !asked.strict {
                 truths.push((row, true));
-            } else if negated > 0.0 {
+            } else if negated > 0.0 || negated == 0.0 && asked.strict {
                 truths.push((row, false));
             } else if asked.inputs.is_empty() && low.abs().min(negated.abs()) < NEARLY {
                 // The forms' error terms may be all that is between the row and its truth.
@@ -221,7 +221,9 @@ impl Cell {
                     Some((inner, _)) if inner.lo() > 0.0 || inner.lo() == 0.0 && !asked.strict => {
                         truths.push((row, true));
                     }
-                    Some((_, outer)) if outer.hi() < 0.0 => truths.push((row, false)),
+                    Some((_, outer)) if outer.hi() < 0.0 || outer.hi() == 0.0 && asked.strict => {
+                        truths.push((row, false))
+                    }
                     _ => {}
                 }
             }

@@ -249,8 +249,17 @@ impl<'a> Paving<'a> {
         watch: &mut dyn FnMut(&Self) -> Result<()>,
     ) -> Result<Stop> {
         loop {
-            if self.open.is_empty() || self.reached(goals) {
+            if self.reached(goals) {
                 return Ok(Stop::Done);
+            }
+            if self.open.is_empty() {
+                // What is left has sides too short to be bisected: by the goal's own width, or by the doubles'.
+                let asked = goals.min_width > 0.0 || goals.coverage.is_none() && goals.over.is_none();
+                return Ok(if asked {
+                    Stop::Done
+                } else {
+                    Stop::Limit("cells that cannot be bisected further")
+                });
             }
             if goals.max_boxes.is_some_and(|most| self.boxes >= most) {
                 return Ok(Stop::Limit("the limit of boxes"));

@@ -105,7 +105,9 @@ impl Answer {
         let mut plain = plain_inner(cells, question);
         let most = plan.max_pieces.unwrap_or(usize::MAX);
         let off_shell = |total: f64| add_down(total, -question.shell).max(0.0);
-        if plan.compact && plain.len() > 1 {
+        // Nothing forbids what other shards pave: pieces fitted to the cells of one could reach into it.
+        let whole = self.header.shard.is_none();
+        if plan.compact && whole && plain.len() > 1 {
             let asked = plan.goals.coverage.map_or(f64::INFINITY, |coverage| coverage * upper);
             let wanted = if asked <= lower { asked } else { KEPT_WITHOUT_GOAL * lower };
             // The pieces' volumes include the shell.

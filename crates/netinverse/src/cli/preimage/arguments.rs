@@ -28,7 +28,7 @@ pub(crate) struct PreimageOptions {
     /// A condition on outputs and inputs, such as "y0 >= y1 && x2 <= 0.5"
     #[arg(long = "where", value_name = "CONDITION", help_heading = "Question")]
     pub(crate) condition: Option<String>,
-    /// This output must be the largest
+    /// This output must be the largest; a tie counts, unless a margin is asked for
     #[arg(long, value_name = "K", conflicts_with = "condition", help_heading = "Question")]
     pub(crate) class: Option<usize>,
     /// By how much the class must exceed every other output

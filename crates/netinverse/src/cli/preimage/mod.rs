@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use netinverse_answer::Model;
 use netinverse_base::{Budget, Error, Place, Progress as _, Result, ResultExt as _};
 use netinverse_bounds::Bounder;
-use netinverse_preimage::{Answer, Asked, Goals, Paving, Plan, Question, Shard, Status, merge, solve};
+use netinverse_preimage::{Answer, Asked, Goals, Node, Paving, Plan, Question, Shard, Status, merge, solve};
 
 use super::{Console, Outcome, output};
 use arguments::PreimageOptions;
@@ -105,7 +105,9 @@ fn pave(options: &PreimageOptions, start: Instant, console: &Console) -> Result<
         console.update(
             paving.boxes(),
             &format!(
-                "{lower:.6e} <= V <= {upper:.6e}{coverage}, {} boxes, {} open",
+                "{} <= V <= {}{coverage}, {} boxes, {} open",
+                text::down(lower),
+                text::up(upper),
                 paving.boxes(),
                 paving.open_cells()
             ),
@@ -141,6 +143,11 @@ fn merged(options: &PreimageOptions, start: Instant) -> Result<Answer> {
     let whole = answers.len() == count;
     let done = answers.iter().all(|answer| answer.header.status != Status::Partial);
     let boxes = answers.iter().map(|answer| answer.header.boxes).sum();
+    if whole && nodes.contains(&Node::Elsewhere) {
+        return Err(Error::input("the shards leave a part of the box to each other")
+            .at(Place::Option("--merge".into()))
+            .hint("shards must come from one question with the same options"));
+    }
     let status = if whole && done { Status::Complete } else { Status::Partial };
     let (model, asked): (Model, Asked) = (first.model.clone(), first.asked.clone());
     let mut answer = Answer::of(&question, nodes, None, boxes, model, asked, first.min_width, status);

@@ -87,8 +87,7 @@ pub(super) fn condition(options: &PreimageOptions, m: usize) -> Result<Option<St
             return Err(Error::input(format!("a margin of {margin}")).at(Place::Option("--margin".into())));
         }
         let others = (0..m).filter(|&j| j != class);
-        let relation = if margin == 0.0 { ">" } else { ">=" };
-        let parts: Vec<String> = others.map(|j| format!("y{class} - y{j} {relation} {margin:?}")).collect();
+        let parts: Vec<String> = others.map(|j| format!("y{class} - y{j} >= {margin:?}")).collect();
         return Ok(Some(parts.join(" && ")));
     }
     let Some(spec) = &options.within else { return Ok(None) };

@@ -24,18 +24,24 @@ pub(super) fn text(answer: &Answer) -> String {
             line(
                 "volume",
                 format!(
-                    "{:.6e} <= V <= {:.6e}, proved; the box has {:.6e} over {} {inputs}",
-                    volume.lower, volume.upper, volume.whole, volume.dimensions
+                    "{} <= V <= {}, proved; the box has {:.6e} over {} {inputs}",
+                    down(volume.lower),
+                    up(volume.upper),
+                    volume.whole,
+                    volume.dimensions
                 ),
             );
             if let Some(coverage) = header.coverage {
-                line("coverage", format!("{:.2} % of V_hi is in the inner set", 100.0 * coverage));
+                line("coverage", format!("{:.2} % of V_hi is in the inner set", floor(100.0 * coverage)));
             }
             let share = if volume.upper > 0.0 { header.pieces_lower / volume.upper } else { 0.0 };
-            line("inner", format!("{} with {:.2} % of V_hi", polytopes(pieces.inner), 100.0 * share));
+            line("inner", format!("{} with {:.2} % of V_hi", polytopes(pieces.inner), floor(100.0 * share)));
             if let Some(outer) = header.pieces_upper {
                 let ratio = if volume.lower > 0.0 { outer / volume.lower } else { f64::INFINITY };
-                line("outer", format!("{} with {:.2} % of V_lo", polytopes(pieces.outer), 100.0 * ratio));
+                line(
+                    "outer",
+                    format!("{} with {:.2} % of V_lo", polytopes(pieces.outer), -floor(-100.0 * ratio)),
+                );
             }
         }
     }
@@ -47,6 +53,28 @@ pub(super) fn text(answer: &Answer) -> String {
         line("stopped by", format!("{why}, before the goal"));
     }
     text
+}
+
+/// Seven digits that are at most the number: what is printed as proved is.
+pub(super) fn down(value: f64) -> String {
+    let (mut text, mut step) = (format!("{value:.6e}"), 0.5);
+    while text.parse::<f64>().is_ok_and(|shown| shown > value) {
+        let exponent: i32 = text.split_once('e').and_then(|(_, e)| e.parse().ok()).unwrap_or(0);
+        text = format!("{:.6e}", value - step * 10f64.powi(exponent - 6));
+        step += 0.25;
+    }
+    text
+}
+
+/// Seven digits that are at least the number.
+pub(super) fn up(value: f64) -> String {
+    let below = down(-value);
+    below.strip_prefix('-').map_or_else(|| format!("{:.6e}", 0.0), str::to_string)
+}
+
+/// Rounded down to the two digits that are shown.
+fn floor(percent: f64) -> f64 {
+    (100.0 * percent).floor() / 100.0
 }
 
 fn polytopes(count: usize) -> String {
@@ -90,4 +118,22 @@ pub(super) fn json(answer: &Answer) -> Result<String> {
     };
     let text = serde_json::to_string_pretty(&whole);
     text.map(|text| text + "\n").map_err(|error| Error::new(ErrorKind::Io, error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{down, up};
+    use netinverse_base::Rng;
+
+    #[test]
+    fn printed_bounds_hold_for_the_number() {
+        let mut rng = Rng::new(1, 0);
+        let awkward = [0.0, 1.0, 0.499_999_999_999_998, 0.999_999_99, 9.999_999_6e-7, 1e-300, 5e-324, 1e300];
+        let drawn = (0..10_000).map(|_| rng.uniform() * 10f64.powi(rng.below(40) as i32 - 20));
+        for value in awkward.into_iter().chain(drawn.collect::<Vec<_>>()) {
+            let (low, high): (f64, f64) = (down(value).parse().unwrap(), up(value).parse().unwrap());
+            assert!(low <= value && value <= high, "{value:e}: {} {}", down(value), up(value));
+            assert!(high - low <= 3e-6 * value + 1e-323, "{value:e}: {} {}", down(value), up(value));
+        }
+    }
 }
