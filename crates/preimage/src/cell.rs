@@ -222,7 +222,7 @@ impl Cell {
                         truths.push((row, true));
                     }
                     Some((_, outer)) if outer.hi() < 0.0 || outer.hi() == 0.0 && asked.strict => {
-                        truths.push((row, false))
+                        truths.push((row, false));
                     }
                     _ => {}
                 }
