@@ -277,7 +277,7 @@ fn touching_sets_are_not_empty() {
 /// A plateau at the boundary of a row: all of it is in where the row is closed, none where it is strict.
 #[test]
 fn plateaus_at_a_boundary_are_in_or_out_with_it() {
-    for (strict, state) in [(false, State::In), (true, State::Cut)] {
+    for (strict, state) in [(false, State::In), (true, State::Out)] {
         let network = Layers::new(1).dense(&[1.0], &[0.0]).function(Function::Relu).finish();
         let condition = vec![vec![Row { strict, ..row(&[100], 0) }]];
         let case = Case {

@@ -158,9 +158,15 @@ impl ExactSet {
         for (index, region) in self.within(functions) {
             let rows = &self.parts[index].rows;
             for subset in 1..1usize << rows.len() {
-                let chosen = (0..rows.len()).filter(|d| subset >> d & 1 == 1);
-                let all = chosen.flat_map(|d| &rows[d]);
-                let volume = clipped(&region, all).map_or(RBig::ZERO, |region| region.volume());
+                let chosen = || (0..rows.len()).filter(|d| subset >> d & 1 == 1);
+                let strict = |d: usize| self.condition[d].iter().map(|row| row.strict);
+                // A strict row that is nowhere positive leaves nothing; else its boundary has no volume.
+                let counts = |part: &Region| {
+                    let mut forms = chosen().flat_map(|d| strict(d).zip(&rows[d]));
+                    forms.all(|(strict, form)| !strict || part.largest(form) > RBig::ZERO)
+                };
+                let part = clipped(&region, chosen().flat_map(|d| &rows[d])).filter(counts);
+                let volume = part.map_or(RBig::ZERO, |part| part.volume());
                 if subset.count_ones() % 2 == 1 { total += volume } else { total -= volume }
             }
         }
