@@ -84,6 +84,9 @@ pub struct Query {
     /// How many components of the fibre were met, as far as walks on it could join answers: an estimate. `null`
     /// when one answer was asked for, and where answers are picked by an objective or are integers.
     pub components: Option<usize>,
+    /// No input that gives the output is nearer to the reference than this, proved; `null` where that was not asked for.
+    #[serde(default)]
+    pub certified: Option<f64>,
     /// How the answers were drawn, for `--sample`.
     pub sampling: Option<Sampling>,
     /// All of the preimage, for `--complete`.
@@ -183,6 +186,8 @@ pub enum CertificateKind {
     Interval,
     /// One affine layer: multipliers of the rows that add up to a contradiction in the bounds.
     Farkas,
+    /// Branch and bound: every part of the bounds was proved to hold no answer.
+    Paving,
 }
 
 /// One query as a line of a `.jsonl` file: the question's hash says which run it belongs to.

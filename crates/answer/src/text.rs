@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::fibre::{Preimage, Sampling};
-use crate::{Answer, Inversion, Query, Status};
+use crate::{Answer, Inversion, Optimality, Query, Status};
 
 /// Inputs and outputs longer than this are not printed.
 const MAX_SHOWN: usize = 12;
@@ -63,6 +63,9 @@ fn line(text: &mut String, query: &Query) {
         (Some(best), _) => {
             let _ =
                 write!(text, " residual {:<9} distance {:<10}", short(best.residual), short(best.distance));
+            if let Some(certified) = query.certified {
+                let _ = write!(text, " proved >= {:<10}", short_down(certified));
+            }
             if let Some(objective) = best.objective {
                 let _ = write!(text, " objective {}", number(objective));
             }
@@ -116,6 +119,11 @@ fn table(text: &mut String, query: &Query, numbered: bool, names: Names<'_>) {
         for (index, answer) in query.answers.iter().enumerate() {
             details(text, index, query.answers.len(), answer, names);
         }
+    }
+    if let Some(certified) = query.certified {
+        let proved = query.answers.first().is_some_and(|best| best.optimality == Optimality::Proved);
+        let note = if proved { ": none is nearer than the first" } else { "" };
+        let _ = writeln!(text, "  proved: every answer is at a distance of at least {}{note}", short_down(certified));
     }
     if let Some(radius) = query.radius.filter(|_| query.answers.len() > 1) {
         let _ = writeln!(text, "  every other answer met lies within {} of these", short(radius));
@@ -286,6 +294,14 @@ fn number(value: f64) -> String {
     let rounded: f64 = format!("{value:.9e}").parse().unwrap_or(value);
     let size = rounded.abs();
     if size != 0.0 && !(1e-5..1e10).contains(&size) { format!("{rounded:e}") } else { format!("{rounded}") }
+}
+
+/// Three digits, rounded down: what is proved stays proved.
+fn short_down(value: f64) -> String {
+    let rounded: f64 = format!("{value:.2e}").parse().unwrap_or(value);
+    // A unit of the third digit lower where the nearest three digits are more.
+    let unit = 10f64.powf(value.abs().log10().floor() - 2.0);
+    short(if rounded > value { rounded - unit } else { value.min(rounded) })
 }
 
 /// Three digits.

@@ -1,4 +1,7 @@
+use std::sync::Arc;
+
 use netinverse_base::{Error, Result};
+use netinverse_geometry::Ball;
 use netinverse_network::Network;
 
 use crate::backward::{self, LinearForms, Seeds};
@@ -55,6 +58,15 @@ impl Bounder {
         self.program.output_size()
     }
 
+    /// The multiplications of one pass through the linear maps, at least 1: what pushing a form back costs.
+    pub fn multiplications(&self) -> u64 {
+        let of_step = |kind: &Kind| match kind {
+            Kind::Linear { maps, .. } => maps.iter().map(|map| map.multiplications() as u64).sum(),
+            _ => 0,
+        };
+        self.program.steps.iter().map(|step| of_step(&step.kind)).sum::<u64>().max(1)
+    }
+
     /// Buffers for one thread.
     pub fn workspace(&self) -> Workspace {
         Workspace::new(&self.program)
@@ -65,7 +77,21 @@ impl Bounder {
     ///
     /// Panics unless the box has n finite sides.
     pub fn analyse(&self, lower: &[f64], upper: &[f64], method: Method, workspace: &mut Workspace) -> bool {
+        self.analyse_within(lower, upper, None, method, workspace)
+    }
+
+    /// The same for the inputs of the box that lie in a ball: linear forms pushed back are bounded over both. Worth it where
+    /// inputs are many; the box should be no larger than the ball's ([`netinverse_geometry::Distance::reach`]).
+    pub fn analyse_within(
+        &self,
+        lower: &[f64],
+        upper: &[f64],
+        ball: Option<&Arc<Ball>>,
+        method: Method,
+        workspace: &mut Workspace,
+    ) -> bool {
         let n = self.input_size();
+        workspace.ball = ball.cloned();
         assert_eq!((lower.len(), upper.len()), (n, n), "one end an input");
         let free = lower.iter().zip(upper).filter(|(lo, hi)| lo < hi).count();
         let few = free <= MAX_FORWARD_INPUTS;
@@ -162,11 +188,20 @@ impl Bounder {
         workspace.values[value].summarise();
     }
 
-    /// The least value of a form on the box of the analysis, rounded down.
+    /// The least value of a form on the box of the analysis, and in its ball, rounded down.
     pub fn minimum(&self, forms: &LinearForms, k: usize, workspace: &Workspace) -> f64 {
         let (slopes, constant) = forms.form(k);
         let input = &workspace.values[0];
-        minimum_on_box(slopes, constant, &input.lower, &input.upper)
+        match &workspace.ball {
+            None => minimum_on_box(slopes, constant, &input.lower, &input.upper),
+            Some(ball) => ball.minimum(
+                slopes,
+                constant,
+                &input.lower[..slopes.len()],
+                &input.upper[..slopes.len()],
+                &mut Vec::new(),
+            ),
+        }
     }
 }
 

@@ -167,6 +167,15 @@ impl Map {
         }
     }
 
+    /// The multiplications that applying it takes.
+    pub(crate) fn multiplications(&self) -> usize {
+        match self {
+            Map::Dense(map) => map.inputs * map.outputs,
+            Map::Convolution(map) => map.outputs * map.group_in * map.taps,
+            Map::Sparse(map) => map.weights.len(),
+        }
+    }
+
     /// The largest number of entries of a row: the length of the sums that are rounded.
     pub(crate) fn longest_row(&self) -> usize {
         match self {

@@ -8,6 +8,7 @@
 //!
 //! **Rounding.** As in `backward`. A sum `λ ∓ β` rounds once, by no more than u |λ ∓ β|, times the largest |z|.
 
+use netinverse_geometry::Ball;
 use netinverse_network::Function;
 use rayon::prelude::*;
 
@@ -198,7 +199,7 @@ impl Bounder {
         let relus = self.relu_steps();
         let offsets = offsets(&relus, program.steps.len());
         let rows = tasks.len();
-        let Workspace { steps, values, scratch, .. } = workspace;
+        let Workspace { steps, values, scratch, ball, .. } = workspace;
         let mut coefficients: Vec<Vec<f64>> = program.sizes.iter().map(|_| Vec::new()).collect();
         let stride = padded(program.sizes[value]);
         let mut seed = vec![0.0; rows * stride];
@@ -309,13 +310,14 @@ impl Bounder {
             // Kept for the gradients.
             coefficients[step.output] = own;
         }
-        self.finish(values, tasks, &coefficients, &sums, terms);
+        self.finish(values, ball.as_deref(), tasks, &coefficients, &sums, terms);
         self.follow(workspace, value, tasks, &coefficients, &offsets);
     }
 
     fn finish(
         &self,
         values: &[crate::workspace::ValueBounds],
+        ball: Option<&Ball>,
         tasks: &mut [PhaseTask],
         coefficients: &[Vec<f64>],
         sums: &[(f64, f64, f64)],
@@ -335,10 +337,14 @@ impl Bounder {
             let (sum, magnitude, error) = sums[k];
             let error = (error + unit * magnitude) * inflation(terms + 8) + TINY;
             let constant = (sum - error).next_down();
-            task.bound = minimum_on_box(slopes, constant, &input.lower[..n], &input.upper[..n]);
+            let (lower, upper) = (&input.lower[..n], &input.upper[..n]);
+            if let Some(ball) = ball {
+                task.bound = ball.minimum(slopes, constant, lower, upper, &mut task.corner);
+                continue;
+            }
+            task.bound = minimum_on_box(slopes, constant, lower, upper);
             task.corner.clear();
-            task.corner
-                .extend((0..n).map(|i| if slopes[i] >= 0.0 { input.lower[i] } else { input.upper[i] }));
+            task.corner.extend((0..n).map(|i| if slopes[i] >= 0.0 { lower[i] } else { upper[i] }));
         }
     }
 

@@ -1,5 +1,9 @@
 //! The buffers of one thread: what is known of every value of a program on the box at hand.
 
+use std::sync::Arc;
+
+use netinverse_geometry::Ball;
+
 use crate::lines::LinePair;
 use crate::map::padded;
 use crate::planes::Planes;
@@ -21,6 +25,8 @@ pub struct Workspace {
     pub(crate) steps: Vec<StepBounds>,
     /// Whether the last analysis went through.
     pub(crate) valid: bool,
+    /// Only inputs in this ball matter, beside the box.
+    pub(crate) ball: Option<Arc<Ball>>,
     pub(crate) scratch: Scratch,
 }
 
@@ -102,6 +108,7 @@ impl Workspace {
             values,
             steps,
             valid: false,
+            ball: None,
             scratch: Scratch { back: vec![Vec::new(); program.sizes.len()], ..Scratch::default() },
         }
     }

@@ -7,11 +7,13 @@
 //! - [`Polytope`]: half-spaces within a box; membership, emptiness, supports and volumes proved, samples,
 //!   nearest points and polygons.
 //! - [`LinearProgram`]: small linear programs, whose bounds and whose "there is no such point" are proved.
+//! - [`Distance`], [`Ball`]: how far a box or a half-space is from a point, and what a linear form is in a ball, proved.
 //! - [`ExactSum`]: sums of doubles without any rounding, the same in whatever order they were added.
 //!
 //! Every enclosure holds in real arithmetic for the doubles given, whatever the rounding.
 
 mod axis_box;
+mod distance;
 mod exact_sum;
 mod half_space;
 mod intersection;
@@ -19,6 +21,7 @@ mod lp;
 mod polytope;
 
 pub use axis_box::AxisBox;
+pub use distance::{Ball, Distance};
 pub use exact_sum::ExactSum;
 pub use half_space::half_space_fraction;
 pub use intersection::{HalfSpaces, intersection_fraction, refined_intersection_fraction};

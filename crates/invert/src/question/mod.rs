@@ -28,6 +28,7 @@
 mod attempt;
 mod belief;
 mod certificate;
+mod certify;
 mod complete;
 mod conditions;
 mod decoder;

@@ -10,7 +10,7 @@ use netinverse_spec::{
 use super::belief::{Belief, Resources};
 use super::problem::{Asked, Problem};
 use super::region::Region;
-use super::{complete, sampling, scaling};
+use super::{certify, complete, sampling, scaling};
 
 /// A problem checked against its network.
 #[derive(Debug)]
@@ -106,6 +106,7 @@ impl Prepared {
         if prepared.problem.sample.is_some() {
             sampling::check(&prepared)?;
         }
+        certify::check(&prepared)?;
         Ok(prepared)
     }
 

@@ -55,6 +55,10 @@ pub struct Problem {
     pub data: Option<DataSource>,
     /// The largest residual of an answer; absent: 1e-10 · max(1, |y|∞).
     pub tolerance: Option<f64>,
+    /// Prove a lower bound of every answer's distance, and that there is none where none is found: the effort, 1 is some ten
+    /// seconds a query on two cores.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certify: Option<f64>,
     /// Random starts of a query at most.
     pub starts: usize,
     /// The seed of everything random.
@@ -210,6 +214,7 @@ impl Problem {
             prior: PriorName::None,
             data: None,
             tolerance: None,
+            certify: None,
             starts: 64,
             seed: 0,
         }

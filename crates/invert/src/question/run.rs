@@ -163,11 +163,15 @@ fn answer_chunk(
         }
     }
     let stopped = budget.stop().is_some();
-    Ok(queries
-        .iter()
-        .zip(gathered)
-        .map(|(&query, gathered)| conclude(judge, rows[query], gathered, stopped))
-        .collect())
+    let mut concluded = Vec::with_capacity(queries.len());
+    for (&query, gathered) in queries.iter().zip(gathered) {
+        let mut answered = conclude(judge, rows[query], gathered, stopped);
+        if budget.stop().is_none() {
+            judge.certify(query, &mut answered, budget, progress)?;
+        }
+        concluded.push(answered);
+    }
+    Ok(concluded)
 }
 
 impl Judge<'_> {

@@ -2,6 +2,7 @@
 
 use netinverse_bounds::{Bounder, LinearForms, Method, Workspace};
 
+use super::FEW_INPUTS;
 use super::phases::{PhaseEffort, PhaseRow};
 use super::proof::{Against, Reason};
 use super::region::Region;
@@ -14,6 +15,8 @@ pub(crate) struct Cell {
     pub(crate) open: Box<[u32]>,
     /// An upper bound of the best margin on the parent: the likeliest cells come first.
     pub(crate) priority: f64,
+    /// In a ball: a lower bound of the distance from its centre to what is asked on the cell.
+    pub(crate) distance: f64,
     /// The node of the tree.
     pub(crate) node: u32,
 }
@@ -99,14 +102,22 @@ impl Cell {
     pub(crate) fn bound(&mut self, bounder: &Bounder, region: &Region, buffers: &mut Buffers) -> Bounded {
         let mut result = Bounded::default();
         // Backward for every unstable neuron: dearer by a factor of a few, and it takes a tenth to a thousandth of the boxes.
-        if !bounder.analyse(&self.lower, &self.upper, Method::Backward, &mut buffers.workspace) {
+        // In a ball, forms are bounded over it where inputs are many; where they are few, its cells are small against it.
+        let ball = region.ball.as_ref().filter(|_| region.free_inputs() > FEW_INPUTS);
+        let workspace = &mut buffers.workspace;
+        if !bounder.analyse_within(&self.lower, &self.upper, ball, Method::Backward, workspace) {
             self.priority = f64::INFINITY;
             result.split = self.longest_side(region);
             return result;
         }
         let rows = self.push_rows(bounder, region, buffers);
         let position = |row: u32| rows.binary_search(&row).expect("rows of open disjuncts are bounded");
-        let against = Against { forms: &buffers.forms, lower: &self.lower, upper: &self.upper };
+        let against = Against {
+            forms: &buffers.forms,
+            lower: &self.lower,
+            upper: &self.upper,
+            ball: region.ball.as_deref(),
+        };
         let least: Vec<f64> = (0..rows.len()).map(|k| against.minimum(k)).collect();
         let is_false = |row: u32| {
             let value = least[position(row)];
@@ -120,6 +131,21 @@ impl Cell {
             if let Some(&row) = own.iter().find(|&&row| is_false(row)) {
                 result.dismissed.push((disjunct, Reason::Row(row)));
                 continue;
+            }
+            if let Some(ball) = &region.ball {
+                let mut nearest = (0.0f64, None);
+                for &row in own {
+                    let (slopes, constant) = buffers.forms.form(position(row));
+                    let distance = ball.distance.to_beyond(slopes, constant, &self.lower, &self.upper);
+                    if distance > nearest.0 {
+                        nearest = (distance, Some(row));
+                    }
+                }
+                if let (true, Some(row)) = (nearest.0 > ball.radius, nearest.1) {
+                    result.dismissed.push((disjunct, Reason::Far(row)));
+                    continue;
+                }
+                self.distance = if ranked.is_empty() { nearest.0 } else { self.distance.min(nearest.0) };
             }
             let positions: Vec<usize> = own.iter().map(|&row| position(row)).collect();
             let (members, value) = match positions[..] {
@@ -147,7 +173,12 @@ impl Cell {
         let combined = ranked.len() <= LOOK_AT || ranked.iter().any(|r| r.members.len() > 1);
         if combined && !ranked.is_empty() {
             self.push_combined(bounder, region, &ranked, buffers);
-            let against = Against { forms: &buffers.forms, lower: &self.lower, upper: &self.upper };
+            let against = Against {
+                forms: &buffers.forms,
+                lower: &self.lower,
+                upper: &self.upper,
+                ball: region.ball.as_deref(),
+            };
             let least: Vec<f64> = (0..ranked.len()).map(|k| against.minimum(k)).collect();
             let mut k = 0;
             let mut kept = Vec::new();
@@ -238,7 +269,12 @@ impl Cell {
         }
         let alone = Cell { open: [disjunct].into(), ..self.clone() };
         alone.push_rows(bounder, region, buffers);
-        let against = Against { forms: &buffers.forms, lower: &self.lower, upper: &self.upper };
+        let against = Against {
+            forms: &buffers.forms,
+            lower: &self.lower,
+            upper: &self.upper,
+            ball: region.ball.as_deref(),
+        };
         let positions: Vec<usize> = (0..own.len()).collect();
         let (multipliers, value) = against.multipliers(&positions);
         let members: Vec<(u32, f64)> =

@@ -10,14 +10,18 @@
 //! | `witness` | a point with its proof, in rationals and outward-rounded intervals, exactly where those touch |
 //! | `cell`, `search` | boxes: bounded, cut, split |
 //! | `phases`, `phase_search` | signs of neurons: slopes and multipliers ascended, split |
+//! | `certify` | how far the nearest such input is at least: `nearest_search` over boxes, `radius_search` over balls |
 //! | `proof` | what proves that a box holds nothing: rows, combinations of rows, slabs |
 //! | `tree` | the search as it went, for a checker |
 
 mod attack;
 mod cell;
+mod certify;
+mod nearest_search;
 mod phase_search;
 mod phases;
 mod proof;
+mod radius_search;
 mod region;
 mod search;
 mod tree;
@@ -28,6 +32,7 @@ use netinverse_bounds::{Bounder, Method};
 use netinverse_network::{Evaluator, Network};
 use netinverse_spec::{Case, Specification};
 
+pub use certify::{Certified, NearestQuestion, certify};
 pub use tree::Tree;
 pub use witness::Witness;
 

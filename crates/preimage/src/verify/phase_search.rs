@@ -22,6 +22,8 @@ const BATCH: usize = 16;
 const ROOT_STEPS: usize = 60;
 const NEURON_STEPS: usize = 10;
 const EFFORT: PhaseEffort = PhaseEffort { candidates: 4, steps: 12 };
+/// A look at the losses, both signs of every candidate, and the ascent of the two parts.
+const PUSHES_PER_NODE: u64 = 1 + 2 * (EFFORT.candidates as u64 + EFFORT.steps as u64 + 1);
 /// Every so many batches the corners are climbed from.
 const CLIMB_EVERY: usize = 8;
 const CLIMB_STEPS: usize = 20;
@@ -60,11 +62,23 @@ pub(crate) struct PhaseSearch<'a, 'b> {
     /// What the root's bounds dismissed.
     pub(crate) dismissed: Vec<(u32, Reason)>,
     pub(crate) keep_tree: bool,
+    /// Forms pushed back, each there and back again, and how many may be.
+    pub(crate) pushes: u64,
+    pub(crate) most_pushes: u64,
 }
 
 impl<'a, 'b> PhaseSearch<'a, 'b> {
     pub(crate) fn new(region: &'a Region, attack: &'a mut Attack<'b>, keep_tree: bool) -> Self {
-        PhaseSearch { region, attack, nodes: 0, trees: Vec::new(), dismissed: Vec::new(), keep_tree }
+        PhaseSearch {
+            region,
+            attack,
+            nodes: 0,
+            trees: Vec::new(),
+            dismissed: Vec::new(),
+            keep_tree,
+            pushes: 0,
+            most_pushes: u64::MAX,
+        }
     }
 
     pub(crate) fn run(&mut self, budget: &Budget, progress: &dyn Progress) -> Ending {
@@ -75,10 +89,19 @@ impl<'a, 'b> PhaseSearch<'a, 'b> {
             upper: region.upper.clone().into(),
             open: (0..region.disjuncts.len() as u32).collect(),
             priority: f64::INFINITY,
+            distance: 0.0,
             node: 0,
         };
         let bounded = root.bound(bounder, region, &mut buffers);
         self.nodes += 1;
+        if bounder.is_relu_network() {
+            let unstable = bounder.unstable(&buffers.workspace).into_iter().filter(|u| *u).count() as u64;
+            self.pushes += unstable;
+            if !root.open.is_empty() && self.pushes > self.most_pushes {
+                return Ending::Stopped;
+            }
+            self.pushes += 2 * unstable * (NEURON_STEPS as u64 + 1);
+        }
         self.dismissed = bounded.dismissed;
         if root.open.is_empty() {
             return Ending::Empty;
@@ -87,7 +110,13 @@ impl<'a, 'b> PhaseSearch<'a, 'b> {
             || Ending::Undecided("the bounds of the whole box leave it open, and it cannot be split".into());
         let workspace = &mut buffers.workspace;
         if !bounder.is_relu_network()
-            || !bounder.analyse(&region.lower, &region.upper, Method::Backward, workspace)
+            || !bounder.analyse_within(
+                &region.lower,
+                &region.upper,
+                region.ball.as_ref(),
+                Method::Backward,
+                workspace,
+            )
             || !bounder.refine(workspace, NEURON_STEPS, &|| budget.stop().is_some())
         {
             return if budget.stop().is_some() { Ending::Stopped } else { undecided() };
@@ -103,6 +132,7 @@ impl<'a, 'b> PhaseSearch<'a, 'b> {
             let row = PhaseRow::new(bounder, workspace, &row, constant);
             let (mut node, corner) = row.root(bounder, workspace, ROOT_STEPS);
             self.nodes += 1;
+            self.pushes += ROOT_STEPS as u64 + 1;
             if let Some(found) = self.try_points(&[corner], false, budget) {
                 return Ending::Found(found);
             }
@@ -123,7 +153,7 @@ impl<'a, 'b> PhaseSearch<'a, 'b> {
             if heap.is_empty() {
                 break;
             }
-            if budget.stop().is_some() {
+            if budget.stop().is_some() || self.pushes > self.most_pushes {
                 return Ending::Stopped;
             }
             let batch: Vec<Queued> = (0..BATCH).map_while(|_| heap.pop()).collect();
@@ -140,6 +170,7 @@ impl<'a, 'b> PhaseSearch<'a, 'b> {
             let mut corners = Vec::new();
             for (queued, expansion) in done {
                 corners.extend(expansion.corners);
+                self.pushes += PUSHES_PER_NODE;
                 self.nodes += expansion.parts.len() as u64;
                 if expansion.parts.is_empty() {
                     stuck += 1;
@@ -168,6 +199,10 @@ impl<'a, 'b> PhaseSearch<'a, 'b> {
     /// Looks at points, and climbs from them where asked.
     fn try_points(&mut self, points: &[Vec<f64>], climb: bool, budget: &Budget) -> Option<Found> {
         let region = self.region;
+        if region.ball.is_some() {
+            // The nearest witness is known; here it is asked whether there is a nearer one.
+            return None;
+        }
         let m = self.attack.evaluator.output_size();
         let mut x: Vec<f64> = points.concat();
         for point in x.chunks_exact_mut(region.lower.len()) {

@@ -1,6 +1,7 @@
 //! What proves that a part of the box holds no answer.
 
 use netinverse_bounds::{LinearForms, minimum_on_box};
+use netinverse_geometry::Ball;
 
 use super::phases::PhaseNode;
 
@@ -13,6 +14,8 @@ pub(crate) enum Reason {
     Combination(Vec<(u32, f64)>),
     /// That sum is, on each part of the box that signs of neurons make, with the slopes and multipliers that are kept.
     Phases(Vec<(u32, f64)>, Vec<PhaseNode>),
+    /// Where the row could hold is beyond the ball.
+    Far(u32),
 }
 
 /// Linear forms below −g for rows g, on one box.
@@ -20,13 +23,18 @@ pub(crate) struct Against<'a> {
     pub(crate) forms: &'a LinearForms,
     pub(crate) lower: &'a [f64],
     pub(crate) upper: &'a [f64],
+    /// Only inputs in this ball matter.
+    pub(crate) ball: Option<&'a Ball>,
 }
 
 impl Against<'_> {
     /// A lower bound of −g of the k-th form on the box: above zero, the row is false there.
     pub(crate) fn minimum(&self, k: usize) -> f64 {
         let (slopes, constant) = self.forms.form(k);
-        minimum_on_box(slopes, constant, self.lower, self.upper)
+        match self.ball {
+            None => minimum_on_box(slopes, constant, self.lower, self.upper),
+            Some(ball) => ball.minimum(slopes, constant, self.lower, self.upper, &mut Vec::new()),
+        }
     }
 
     /// Multipliers γ ≥ 0, Σ γ = 1, that make `min over the box of Σ γₖ Fₖ` large, and that value: ascent along the
@@ -45,6 +53,7 @@ impl Against<'_> {
         let level = 1e-3 * start.abs();
         let mut slopes = vec![0.0; n];
         let mut at = vec![0.0; own.len()];
+        let mut least = Vec::with_capacity(n);
         for _ in 0..STEPS {
             slopes.fill(0.0);
             for (&k, &g) in own.iter().zip(&gamma).filter(|(_, g)| **g > 0.0) {
@@ -52,12 +61,19 @@ impl Against<'_> {
                     *sum += g * slope;
                 }
             }
+            match self.ball {
+                Some(ball) => {
+                    ball.minimum(&slopes, 0.0, self.lower, self.upper, &mut least);
+                }
+                None => {
+                    least.clear();
+                    least
+                        .extend((0..n).map(|i| if slopes[i] >= 0.0 { self.lower[i] } else { self.upper[i] }));
+                }
+            }
             for (at, &k) in at.iter_mut().zip(own) {
                 let (form, constant) = self.forms.form(k);
-                *at = constant;
-                for i in 0..n {
-                    *at += form[i] * if slopes[i] >= 0.0 { self.lower[i] } else { self.upper[i] };
-                }
+                *at = constant + form.iter().zip(&least).map(|(s, x)| s * x).sum::<f64>();
             }
             let reached: f64 = gamma.iter().zip(&at).map(|(g, at)| g * at).sum();
             if reached > value {

@@ -1,12 +1,14 @@
 //! One box of inputs with what is asked there, as rows that bounds take: `c·f(x) + e·x + d ≥ 0`.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use netinverse_base::{Error, Result};
+use netinverse_geometry::Ball;
 use netinverse_spec::{Case, ExactBounds, HalfSpace, Rational, Rounding, Shared, Variable};
 
 /// A box, and the disjuncts of which one must hold: a case of the specification.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Region {
     /// The exact conditions.
     pub(crate) case: Case,
@@ -26,6 +28,8 @@ pub(crate) struct Region {
     pub(crate) half_spaces: Vec<Shared>,
     /// Rows by index; an empty disjunct asks nothing.
     pub(crate) disjuncts: Vec<Vec<u32>>,
+    /// Only inputs in this ball matter.
+    pub(crate) ball: Option<Arc<Ball>>,
 }
 
 /// A half-space over outputs and inputs in doubles: what violates the row violates the half-space.
@@ -86,6 +90,7 @@ impl Region {
             rows: Vec::new(),
             half_spaces: Vec::new(),
             disjuncts: Vec::new(),
+            ball: None,
         };
         region.fill_rows(n, m, magnitude)?;
         Ok(region)

@@ -78,6 +78,7 @@ impl Search<'_, '_> {
             upper: region.upper.clone().into(),
             open: (0..region.disjuncts.len() as u32).collect(),
             priority: f64::INFINITY,
+            distance: 0.0,
             node: self.new_node(),
         };
         let mut heap: BinaryHeap<Queued> = BinaryHeap::new();

@@ -109,6 +109,17 @@ pub(crate) struct InvertOptions {
     /// The largest residual of an answer [default: 1e-10 of the target's magnitude, at least 1e-10]
     #[arg(long, allow_negative_numbers = true, value_name = "T", help_heading = "Answers")]
     pub(crate) tolerance: Option<f64>,
+    /// Prove how far any answer is at least, and that there is none where none is found; EFFORT 1 is some ten seconds a row [default: 1]
+    #[arg(
+        long,
+        value_name = "EFFORT",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "1",
+        conflicts_with_all = ["sample", "complete"],
+        help_heading = "Answers"
+    )]
+    pub(crate) certify: Option<f64>,
     /// Starts of the search for a row at most
     #[arg(long, value_name = "N", default_value_t = 64, help_heading = "Answers")]
     pub(crate) starts: usize,

@@ -114,6 +114,7 @@ pub(super) fn problem(options: &InvertOptions, network: &Network) -> Result<(Pro
     problem.separation = options.separation;
     problem.tolerance = options.tolerance;
     problem.starts = options.starts;
+    problem.certify = options.certify;
     problem.seed = options.limits.seed;
     let mut resources = Resources::default();
     if let Some(spec) = &options.data {
