@@ -123,7 +123,11 @@ fn table(text: &mut String, query: &Query, numbered: bool, names: Names<'_>) {
     if let Some(certified) = query.certified {
         let proved = query.answers.first().is_some_and(|best| best.optimality == Optimality::Proved);
         let note = if proved { ": none is nearer than the first" } else { "" };
-        let _ = writeln!(text, "  proved: every answer is at a distance of at least {}{note}", short_down(certified));
+        let _ = writeln!(
+            text,
+            "  proved: every answer is at a distance of at least {}{note}",
+            short_down(certified)
+        );
     }
     if let Some(radius) = query.radius.filter(|_| query.answers.len() > 1) {
         let _ = writeln!(text, "  every other answer met lies within {} of these", short(radius));

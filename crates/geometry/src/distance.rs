@@ -121,11 +121,70 @@ impl Distance {
         if found.is_finite() { near.max(found) } else { near }
     }
 
-    /// A lower bound of the distance to the points of the box with `slopes·x + constant ≤ 0`; infinite where that is proved to
-    /// be none of them.
-    pub fn to_beyond(&self, slopes: &[f64], constant: f64, lower: &[f64], upper: &[f64]) -> f64 {
-        let negative: Vec<f64> = slopes.iter().map(|s| -s).collect();
-        self.to_half_space(&negative, -constant, lower, upper)
+    /// A lower bound of the distance to the points of the box where every `slopes·x + constant ≥ 0`; infinite where that is
+    /// proved to be none of them.
+    ///
+    /// Each half-space by itself, and one combination of them that is implied by all: its multipliers are ascended one after
+    /// the other (Hildreth's method for the squared distance), and what they are worth is proved as for a single half-space.
+    pub fn to_half_spaces(&self, rows: &[(&[f64], f64)], lower: &[f64], upper: &[f64]) -> f64 {
+        let single = |&(slopes, constant): &(&[f64], f64)| self.to_half_space(slopes, constant, lower, upper);
+        let best = rows.iter().map(single).fold(self.to_box(lower, upper), f64::max);
+        if rows.len() < 2 || best.is_infinite() {
+            return best;
+        }
+        const SWEEPS: usize = 24;
+        let n = self.centre.len();
+        let mut multipliers = vec![0.0; rows.len()];
+        // x = clamp(centre + Σ γ s / (2w)) for the penalty Σ w d².
+        let mut pull = vec![0.0; n];
+        for _ in 0..SWEEPS {
+            let mut moved = false;
+            for (&(slopes, constant), multiplier) in rows.iter().zip(&mut multipliers) {
+                let (mut value, mut rate) = (constant, 0.0);
+                for i in 0..n {
+                    let free = self.centre[i] + pull[i] / (2.0 * self.weights[i]);
+                    let x = free.max(lower[i]).min(upper[i]);
+                    value += slopes[i] * x;
+                    if x == free {
+                        rate += slopes[i] * slopes[i] / (2.0 * self.weights[i]);
+                    }
+                }
+                if rate <= 0.0 {
+                    continue;
+                }
+                let next = f64::max(*multiplier - value / rate, 0.0);
+                let step = next - *multiplier;
+                if step.is_finite() && step != 0.0 {
+                    moved |= step.abs() > 1e-9 * next;
+                    *multiplier = next;
+                    for (pull, slope) in pull.iter_mut().zip(slopes) {
+                        *pull += step * slope;
+                    }
+                }
+            }
+            if !moved {
+                break;
+            }
+        }
+        let used = multipliers.iter().filter(|g| **g > 0.0).count();
+        if used < 2 {
+            return best;
+        }
+        // The combined row, its rounding moved into the constant.
+        let (mut slopes, mut sizes, mut constant, mut magnitude) = (vec![0.0; n], vec![0.0; n], 0.0, 0.0f64);
+        for (&(row, d), &g) in rows.iter().zip(&multipliers) {
+            for i in 0..n {
+                slopes[i] += g * row[i];
+                sizes[i] += (g * row[i]).abs();
+            }
+            constant += g * d;
+            magnitude += (g * d).abs();
+        }
+        for i in 0..n {
+            magnitude += sizes[i] * lower[i].abs().max(upper[i].abs());
+        }
+        let error = (2 * rows.len() + n + 16) as f64 * UNIT * magnitude * (1.0 + 1e-9) + TINY;
+        best.max(self.to_half_space(&slopes, (constant + error).next_up(), lower, upper))
     }
 
     /// 1/(2t) where moving from the centre along `t s/w`, clamped to the box, gains what is missing.
@@ -458,6 +517,19 @@ mod tests {
         assert!(bound <= exact && exact - bound < 1e-12, "{bound} for {exact}");
         let far = ball.distance.to_half_space(&[2.0, -1.0, 2.0], -4.0, &[-9.0; 3], &[9.0; 3]);
         assert!(far <= 1.0 && 1.0 - far < 1e-12, "{far}");
+    }
+
+    /// Two planes that meet in a line: the distance to the line, which neither plane gives.
+    #[test]
+    fn the_distance_to_an_edge_is_that_of_both_half_spaces() {
+        let distance = Distance::new(Norm::L2, &[0.0; 3], None);
+        let rows: [(&[f64], f64); 2] = [(&[1.0, 0.2, 0.0], -1.0), (&[-0.2, 1.0, 0.0], -1.0)];
+        let edge = distance.to_half_spaces(&rows, &[-9.0; 3], &[9.0; 3]);
+        // x = (0.8, 1.2)/1.04
+        let exact = (0.8f64 * 0.8 + 1.2 * 1.2).sqrt() / 1.04;
+        assert!(edge <= exact && exact - edge < 1e-6, "{edge} for {exact}");
+        let alone = distance.to_half_space(rows[0].0, rows[0].1, &[-9.0; 3], &[9.0; 3]);
+        assert!(alone < exact - 0.1, "{alone}");
     }
 
     #[test]

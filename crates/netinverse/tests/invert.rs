@@ -526,3 +526,19 @@ fn an_interrupt_returns_what_is_there() {
     assert!(last.contains("\"status\":\"limit\""), "{last}");
     assert_eq!(fs::read_to_string(folder.path().join("answer.jsonl")).unwrap().lines().count(), 200_000);
 }
+
+/// Conditions on inputs that a random start does not meet, beside a set with an interior: the search ends.
+#[test]
+fn equations_between_inputs_and_intervals_of_outputs_end() {
+    let folder = tempdir().unwrap();
+    for seed in 0..4 {
+        let layers = Layers::random(&[4, 24, 24, 2], Function::Tanh, seed);
+        layers.write(&folder.path().join("net.onnx"));
+        let y = layers.forward(&[0.2, -0.3, 0.1, 0.2]);
+        let window = format!("y0 in [{}, {}] && y1 <= {}", y[0] - 0.05, y[0] + 0.05, y[1] + 0.01);
+        let asked = ["--where", &window, "--bounds", "-1.2,1.2", "--subject-to", "x1 + x2 + x3 == 0"];
+        let found = answer(folder.path(), &asked, 0);
+        let x = first_x(&found);
+        assert!((x[1] + x[2] + x[3]).abs() <= 1e-12);
+    }
+}

@@ -11,7 +11,7 @@ use super::prepare::Prepared;
 use super::problem::NormName;
 
 /// Multiplications for a row at an effort of 1: some ten seconds on two cores.
-const WORK: f64 = 4e10;
+const WORK: f64 = 1e11;
 
 /// An answer is the nearest where the bound is this near to it.
 const NEAREST: f64 = 1e-6;
@@ -101,7 +101,9 @@ impl Judge<'_> {
                 query.nearest = None;
                 query.certificate = Some(Certificate {
                     kind: CertificateKind::Paving,
-                    reason: format!("the bounds were cut into {boxes} parts, and none of them holds an answer"),
+                    reason: format!(
+                        "the bounds were cut into {boxes} parts, and none of them holds an answer"
+                    ),
                     numbers: Vec::new(),
                 });
             } else {

@@ -99,7 +99,12 @@ impl Race<'_> {
             if on.is_empty() && next.is_empty() {
                 return out;
             }
+            let spent: Vec<u64> = on.iter().map(|lane| oracle.evaluations(lane.query).total()).collect();
             make_nearest(oracle, &mut on, self.domain, &self.steps(STEPS), &|q| self.reference(q), stop);
+            // A lane that does not move, because its program has no solution, would be asked for ever.
+            for (lane, before) in on.iter_mut().zip(spent) {
+                lane.prospect.settled |= oracle.evaluations(lane.query).total() == before;
+            }
             out.extend(on);
             out.extend(self.begin(oracle, &next, stop));
             lanes = out;

@@ -65,6 +65,8 @@ pub(crate) struct Buffers {
     rows: Vec<f64>,
     constants: Vec<f64>,
     scores: Vec<f64>,
+    /// Forms pushed back so far, there and back again, about.
+    pub(crate) pushes: u64,
 }
 
 /// A side is not halved below this part of the region's: what is open then touches, or nearly does.
@@ -92,6 +94,7 @@ impl Buffers {
             rows: Vec::new(),
             constants: Vec::new(),
             scores: Vec::new(),
+            pushes: 0,
         }
     }
 }
@@ -110,6 +113,8 @@ impl Cell {
             result.split = self.longest_side(region);
             return result;
         }
+        let unstable = bounder.unstable(&buffers.workspace).into_iter().filter(|u| *u).count();
+        buffers.pushes += (unstable + self.lower.len() + 1 + region.rows.len()) as u64;
         let rows = self.push_rows(bounder, region, buffers);
         let position = |row: u32| rows.binary_search(&row).expect("rows of open disjuncts are bounded");
         let against = Against {
@@ -126,6 +131,7 @@ impl Cell {
         };
         // The open disjuncts: an upper bound of their margin, and the rows that speak against them.
         let mut ranked: Vec<Ranked> = Vec::new();
+        let mut nearest = f64::INFINITY;
         for &disjunct in &self.open {
             let own = &region.disjuncts[disjunct as usize];
             if let Some(&row) = own.iter().find(|&&row| is_false(row)) {
@@ -133,19 +139,19 @@ impl Cell {
                 continue;
             }
             if let Some(ball) = &region.ball {
-                let mut nearest = (0.0f64, None);
-                for &row in own {
-                    let (slopes, constant) = buffers.forms.form(position(row));
-                    let distance = ball.distance.to_beyond(slopes, constant, &self.lower, &self.upper);
-                    if distance > nearest.0 {
-                        nearest = (distance, Some(row));
-                    }
-                }
-                if let (true, Some(row)) = (nearest.0 > ball.radius, nearest.1) {
-                    result.dismissed.push((disjunct, Reason::Far(row)));
+                // The forms are below −g: what is asked is where all of them are not positive.
+                let negated: Vec<(Vec<f64>, f64)> = own
+                    .iter()
+                    .map(|&row| buffers.forms.form(position(row)))
+                    .map(|(slopes, constant)| (slopes.iter().map(|s| -s).collect(), -constant))
+                    .collect();
+                let rows: Vec<(&[f64], f64)> = negated.iter().map(|(s, c)| (&s[..], *c)).collect();
+                let distance = ball.distance.to_half_spaces(&rows, &self.lower, &self.upper);
+                if distance > ball.radius || distance.is_infinite() {
+                    result.dismissed.push((disjunct, Reason::Far));
                     continue;
                 }
-                self.distance = if ranked.is_empty() { nearest.0 } else { self.distance.min(nearest.0) };
+                nearest = nearest.min(distance);
             }
             let positions: Vec<usize> = own.iter().map(|&row| position(row)).collect();
             let (members, value) = match positions[..] {
@@ -166,6 +172,9 @@ impl Cell {
                 }
             };
             ranked.push(Ranked { bound: -value, disjunct, members });
+        }
+        if nearest.is_finite() {
+            self.distance = self.distance.max(nearest);
         }
         ranked.sort_by(|a, b| b.bound.total_cmp(&a.bound));
         let mut cuts = cuts(region, &ranked, &against, &position);
@@ -416,7 +425,8 @@ fn finish(
     }
     let limit = if unstable > FEW_UNSTABLE { 0 } else { MAX_EXPANSIONS };
     let effort = PhaseEffort { candidates: 3, steps: ASCENT_STEPS };
-    let leaves = row.settle(bounder, &mut buffers.workspace, ASCENT_STEPS, limit, effort)?;
+    let Buffers { workspace, pushes, .. } = buffers;
+    let leaves = row.settle(bounder, workspace, ASCENT_STEPS, limit, effort, pushes)?;
     Some(Reason::Phases(own.members.clone(), leaves))
 }
 

@@ -14,6 +14,9 @@ use super::witness::exact_truth;
 /// Cells that are bounded together: fixed, so that the answer does not depend on the number of threads.
 const BATCH: usize = 64;
 
+/// A batch takes no more than about this part of the work.
+const SLICES: u64 = 64;
+
 /// The search ends where the nearest open cell is this close to what was found, relative to that.
 const GAP: f64 = 1e-7;
 
@@ -60,9 +63,8 @@ impl<'a, 'b> NearestSearch<'a, 'b> {
         let (bounder, region) = (self.attack.bounder, self.region);
         let ball = region.ball.clone().expect("a ball");
         let mut radius = ball.radius;
-        // A cell takes a form for every unstable neuron, and some: as many as a quarter of the neurons, say.
-        let forms = bounder.relu_steps().iter().map(|(_, size)| *size as u64).sum::<u64>() / 4 + 16;
-        let most = (self.work / (forms * bounder.multiplications())).max(1);
+        let most = self.work / (2 * bounder.multiplications());
+        let mut pushes = 0;
         // Cells too small to be split: what is asked may be there.
         let mut floor = f64::INFINITY;
         let mut heap = BinaryHeap::new();
@@ -76,19 +78,23 @@ impl<'a, 'b> NearestSearch<'a, 'b> {
         }];
         let mut nodes = 1u32;
         loop {
-            let done: Vec<(Cell, Bounded)> = next
+            let done: Vec<(Cell, Bounded, u64)> = next
                 .into_par_iter()
                 .map_init(
                     || Buffers::new(bounder),
                     |buffers, mut cell| {
+                        let before = buffers.pushes;
                         let bounded = cell.bound(bounder, region, buffers);
                         let boxed = ball.distance.to_box(&cell.lower, &cell.upper);
                         cell.distance = cell.distance.max(boxed);
-                        (cell, bounded)
+                        (cell, bounded, buffers.pushes - before)
                     },
                 )
                 .collect();
             self.boxes += done.len() as u64;
+            pushes += done.iter().map(|(_, _, own)| own).sum::<u64>();
+            let done: Vec<(Cell, Bounded)> =
+                done.into_iter().map(|(cell, bounded, _)| (cell, bounded)).collect();
             if let Some(found) = self.look(&done, radius) {
                 radius = found.0;
                 self.nearer = Some(found);
@@ -109,12 +115,14 @@ impl<'a, 'b> NearestSearch<'a, 'b> {
             if heap.is_empty() || near_enough || floor <= open {
                 return proved;
             }
-            if self.boxes >= most || heap.len() > MAX_OPEN || budget.stop().is_some() {
+            if pushes >= most || heap.len() > MAX_OPEN || budget.stop().is_some() {
                 return proved;
             }
             progress.update(self.boxes, &format!("{} boxes, at least {proved:.6}", self.boxes));
+            // Where boxes are dear, few at a time: the work is looked at in between.
+            let affordable = most / SLICES / (pushes / self.boxes).max(1);
             next = Vec::with_capacity(BATCH);
-            for _ in 0..BATCH / 2 {
+            for _ in 0..affordable.clamp(1, BATCH as u64 / 2) {
                 let Some(Queued(cell, (input, at))) = heap.pop() else { break };
                 let mut halves = cell.split(input, at);
                 for half in &mut halves {

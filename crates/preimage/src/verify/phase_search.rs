@@ -22,8 +22,6 @@ const BATCH: usize = 16;
 const ROOT_STEPS: usize = 60;
 const NEURON_STEPS: usize = 10;
 const EFFORT: PhaseEffort = PhaseEffort { candidates: 4, steps: 12 };
-/// A look at the losses, both signs of every candidate, and the ascent of the two parts.
-const PUSHES_PER_NODE: u64 = 1 + 2 * (EFFORT.candidates as u64 + EFFORT.steps as u64 + 1);
 /// Every so many batches the corners are climbed from.
 const CLIMB_EVERY: usize = 8;
 const CLIMB_STEPS: usize = 20;
@@ -170,7 +168,7 @@ impl<'a, 'b> PhaseSearch<'a, 'b> {
             let mut corners = Vec::new();
             for (queued, expansion) in done {
                 corners.extend(expansion.corners);
-                self.pushes += PUSHES_PER_NODE;
+                self.pushes += EFFORT.pushes();
                 self.nodes += expansion.parts.len() as u64;
                 if expansion.parts.is_empty() {
                     stuck += 1;

@@ -25,6 +25,13 @@ pub(crate) struct PhaseEffort {
     pub(crate) steps: usize,
 }
 
+impl PhaseEffort {
+    /// Forms pushed back for one expansion: a look at the losses, both signs of every candidate, and the ascent of the two parts.
+    pub(crate) const fn pushes(self) -> u64 {
+        1 + 2 * (self.candidates as u64 + self.steps as u64 + 1)
+    }
+}
+
 /// What became of a node.
 pub(crate) struct Expansion {
     /// The two parts, proved or not; empty where no neuron is left to split.
@@ -141,14 +148,17 @@ impl PhaseRow {
         steps: usize,
         limit: usize,
         effort: PhaseEffort,
+        pushes: &mut u64,
     ) -> Option<Vec<PhaseNode>> {
         let (root, _) = self.root(bounder, workspace, steps);
+        *pushes += steps as u64 + 1;
         if root.bound > 0.0 {
             return Some(vec![root]);
         }
         let (mut open, mut leaves) = (vec![root], Vec::new());
         for _ in 0..limit {
             let Some(node) = open.pop() else { return Some(leaves) };
+            *pushes += effort.pushes();
             let expansion = self.expand(bounder, workspace, &node, effort);
             if expansion.parts.is_empty() {
                 return None;

@@ -14,8 +14,8 @@ pub(crate) enum Reason {
     Combination(Vec<(u32, f64)>),
     /// That sum is, on each part of the box that signs of neurons make, with the slopes and multipliers that are kept.
     Phases(Vec<(u32, f64)>, Vec<PhaseNode>),
-    /// Where the row could hold is beyond the ball.
-    Far(u32),
+    /// Where the rows could hold is beyond the ball.
+    Far,
 }
 
 /// Linear forms below −g for rows g, on one box.

@@ -144,7 +144,7 @@ fn out(disjunct: u32, reason: &Reason) -> Value {
             let leaves: Vec<Value> = leaves.iter().map(leaf).collect();
             json!({"disjunct": disjunct, "rows": members(rows), "leaves": leaves})
         }
-        Reason::Far(row) => json!({"disjunct": disjunct, "far": row}),
+        Reason::Far => json!({"disjunct": disjunct, "far": true}),
     }
 }
 
