@@ -120,7 +120,7 @@ fn table(text: &mut String, query: &Query, numbered: bool, names: Names<'_>) {
             details(text, index, query.answers.len(), answer, names);
         }
     }
-    if let Some(certified) = query.certified {
+    if let Some(certified) = query.certified.filter(|&bound| bound > 0.0 || !query.answers.is_empty()) {
         let proved = query.answers.first().is_some_and(|best| best.optimality == Optimality::Proved);
         let note = if proved { ": none is nearer than the first" } else { "" };
         let _ = writeln!(

@@ -329,44 +329,41 @@ impl Ball {
             return self.distance.penalised(slopes, constant, 0.0, &low, &high, at);
         }
         let start = |i: usize| centre[i].max(lower[i]).min(upper[i]);
-        let multiplier = match norm {
-            Norm::L2 => {
-                let room = self.radius * self.radius;
-                let unit = |i: usize| slopes[i] / weights[i];
-                let steepness: f64 = (0..n).map(|i| slopes[i] * unit(i)).sum();
-                let mut t = self.radius / steepness.sqrt();
-                for _ in 0..24 {
-                    let (mut held, mut free) = (0.0, 0.0);
-                    for i in 0..n {
-                        let x = centre[i] - t * unit(i);
-                        let clamped = x.max(lower[i]).min(upper[i]);
-                        if clamped == x {
-                            free += slopes[i] * unit(i);
-                        } else {
-                            held += weights[i] * (clamped - centre[i]) * (clamped - centre[i]);
-                        }
+        let multiplier = if *norm == Norm::L2 {
+            let room = self.radius * self.radius;
+            let unit = |i: usize| slopes[i] / weights[i];
+            let steepness: f64 = (0..n).map(|i| slopes[i] * unit(i)).sum();
+            let mut t = self.radius / steepness.sqrt();
+            for _ in 0..24 {
+                let (mut held, mut free) = (0.0, 0.0);
+                for i in 0..n {
+                    let x = centre[i] - t * unit(i);
+                    let clamped = x.max(lower[i]).min(upper[i]);
+                    if clamped == x {
+                        free += slopes[i] * unit(i);
+                    } else {
+                        held += weights[i] * (clamped - centre[i]) * (clamped - centre[i]);
                     }
-                    if free <= 0.0 {
-                        // All at the ends of the box: within the ball or not.
-                        t = if held <= room { f64::INFINITY } else { 0.5 * t };
-                        if held <= room {
-                            break;
-                        }
-                        continue;
-                    }
-                    let next = ((room - held).max(0.0) / free).sqrt();
-                    if (next - t).abs() <= 1e-12 * t {
+                }
+                if free <= 0.0 {
+                    // All at the ends of the box: within the ball or not.
+                    t = if held <= room { f64::INFINITY } else { 0.5 * t };
+                    if held <= room {
                         break;
                     }
-                    t = if next > 0.0 { next } else { 0.5 * t };
+                    continue;
                 }
-                if t.is_finite() && t > 0.0 { 0.5 / t } else { 0.0 }
+                let next = ((room - held).max(0.0) / free).sqrt();
+                if (next - t).abs() <= 1e-12 * t {
+                    break;
+                }
+                t = if next > 0.0 { next } else { 0.5 * t };
             }
-            _ => {
-                let used: f64 = (0..n).map(|i| weights[i] * (start(i) - centre[i]).abs()).sum();
-                let room = |i: usize| if slopes[i] > 0.0 { start(i) - lower[i] } else { upper[i] - start(i) };
-                self.distance.absolute_multiplier(slopes, self.radius - used, &room, |i| weights[i])
-            }
+            if t.is_finite() && t > 0.0 { 0.5 / t } else { 0.0 }
+        } else {
+            let used: f64 = (0..n).map(|i| weights[i] * (start(i) - centre[i]).abs()).sum();
+            let room = |i: usize| if slopes[i] > 0.0 { start(i) - lower[i] } else { upper[i] - start(i) };
+            self.distance.absolute_multiplier(slopes, self.radius - used, &room, |i| weights[i])
         };
         let penalty = if *norm == Norm::L2 { self.radius * self.radius } else { self.radius };
         let multiplier = if multiplier.is_finite() { multiplier } else { 0.0 };
@@ -470,7 +467,7 @@ mod tests {
                         .map(|i| random.range(lower[i] - 0.5, upper[i] + 0.5).clamp(lower[i], upper[i]))
                         .collect()
                 };
-                let mut best = vec![draw(&mut random), draw(&mut random)];
+                let mut best = [draw(&mut random), draw(&mut random)];
                 for step in 0..4000 {
                     let scale = 0.997f64.powi(step);
                     for k in 0..2 {

@@ -61,15 +61,11 @@ impl Against<'_> {
                     *sum += g * slope;
                 }
             }
-            match self.ball {
-                Some(ball) => {
-                    ball.minimum(&slopes, 0.0, self.lower, self.upper, &mut least);
-                }
-                None => {
-                    least.clear();
-                    least
-                        .extend((0..n).map(|i| if slopes[i] >= 0.0 { self.lower[i] } else { self.upper[i] }));
-                }
+            if let Some(ball) = self.ball {
+                ball.minimum(&slopes, 0.0, self.lower, self.upper, &mut least);
+            } else {
+                least.clear();
+                least.extend((0..n).map(|i| if slopes[i] >= 0.0 { self.lower[i] } else { self.upper[i] }));
             }
             for (at, &k) in at.iter_mut().zip(own) {
                 let (form, constant) = self.forms.form(k);
