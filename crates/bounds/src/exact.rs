@@ -12,7 +12,7 @@ use crate::map::Map;
 use crate::program::{Kind, Program, Step};
 
 /// The most multiplications that an exact evaluation may take.
-const MAX_PRODUCTS: usize = 1 << 23;
+pub(crate) const MAX_PRODUCTS: usize = 1 << 23;
 
 /// The number `mantissa · 2^exponent`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,9 +25,9 @@ pub struct Dyadic {
 
 /// Numbers over one exponent.
 #[derive(Debug, Clone)]
-struct Vector {
-    mantissas: Vec<IBig>,
-    exponent: i64,
+pub(crate) struct Vector {
+    pub(crate) mantissas: Vec<IBig>,
+    pub(crate) exponent: i64,
 }
 
 impl Bounder {
@@ -38,7 +38,8 @@ impl Bounder {
     pub fn exact_output(&self, x: &[f64]) -> Option<Vec<Dyadic>> {
         assert_eq!(x.len(), self.input_size(), "one number an input");
         let program = self.program();
-        if products(program)? > MAX_PRODUCTS {
+        let dyadic = |function: Function| matches!(function, Function::Relu | Function::Abs);
+        if products(program, dyadic)? > MAX_PRODUCTS {
             return None;
         }
         let mut values: Vec<Option<Vector>> = vec![None; program.sizes.len()];
@@ -51,8 +52,9 @@ impl Bounder {
     }
 }
 
-/// The multiplications of an exact evaluation; `None` where there is none.
-fn products(program: &Program) -> Option<usize> {
+/// The multiplications of an exact evaluation; `None` where there is none: a function that is not `known`, or a constant
+/// that is not exact.
+pub(crate) fn products(program: &Program, known: fn(Function) -> bool) -> Option<usize> {
     let mut total = 0usize;
     for step in &program.steps {
         match &step.kind {
@@ -64,7 +66,8 @@ fn products(program: &Program) -> Option<usize> {
                 let entries = maps.iter().map(|map| map.longest_row().saturating_mul(map.outputs()));
                 total = entries.fold(total, usize::saturating_add);
             }
-            Kind::Function(Function::Relu | Function::Abs) | Kind::Maximum { .. } => {}
+            Kind::Function(function) if known(*function) => {}
+            Kind::Maximum { .. } => {}
             Kind::Product => total = total.saturating_add(program.sizes[step.output]),
             Kind::Function(_) | Kind::Softmax { .. } => return None,
         }
@@ -79,12 +82,7 @@ fn evaluate(step: &Step, values: &[Option<Vector>]) -> Option<Vector> {
             let size = maps.first().map_or(0, Map::outputs);
             let mut sum = Vector::of(bias[..size].iter().copied());
             for (index, map) in maps.iter().enumerate() {
-                let product = product(map, input(index)?);
-                sum.align(product.exponent);
-                let shift = (product.exponent - sum.exponent) as usize;
-                for (sum, product) in sum.mantissas.iter_mut().zip(product.mantissas) {
-                    *sum += product << shift;
-                }
+                sum.add(product(map, input(index)?));
             }
             sum
         }
@@ -108,7 +106,7 @@ fn evaluate(step: &Step, values: &[Option<Vector>]) -> Option<Vector> {
     })
 }
 
-fn product(map: &Map, x: &Vector) -> Vector {
+pub(crate) fn product(map: &Map, x: &Vector) -> Vector {
     let mut least = i64::MAX;
     for j in 0..map.outputs() {
         map.for_row(j, |_, w, _| {
@@ -134,7 +132,7 @@ fn product(map: &Map, x: &Vector) -> Vector {
 }
 
 impl Vector {
-    fn of(values: impl Iterator<Item = f64> + Clone) -> Self {
+    pub(crate) fn of(values: impl Iterator<Item = f64> + Clone) -> Self {
         let exponent = values.clone().filter(|&v| v != 0.0).map(|v| decode(v).1).min().unwrap_or(0);
         let mantissa = |v: f64| {
             if v == 0.0 {
@@ -144,6 +142,15 @@ impl Vector {
             IBig::from(mantissa) << (own - exponent) as usize
         };
         Vector { mantissas: values.map(mantissa).collect(), exponent }
+    }
+
+    /// Adds another vector.
+    pub(crate) fn add(&mut self, other: Vector) {
+        self.align(other.exponent);
+        let shift = (other.exponent - self.exponent) as usize;
+        for (sum, term) in self.mantissas.iter_mut().zip(other.mantissas) {
+            *sum += term << shift;
+        }
     }
 
     /// Lowers the exponent to `exponent`, if that is lower.
@@ -163,7 +170,7 @@ impl Vector {
 }
 
 /// A finite double as an integer, odd or 0, times a power of two.
-fn decode(value: f64) -> (i64, i64) {
+pub(crate) fn decode(value: f64) -> (i64, i64) {
     assert!(value.is_finite(), "{value} is no number");
     let bits = value.to_bits();
     let (biased, fraction) = ((bits >> 52 & 0x7ff) as i64, (bits & ((1 << 52) - 1)) as i64);

@@ -11,7 +11,9 @@
 //! | `forward` | linear forms and intervals from the input on |
 //! | `backward` | linear forms from the output back (CROWN, DeepPoly) |
 //! | `phases` | one form with chosen slopes and given signs (α-CROWN, β-CROWN) |
-//! | `exact` | the value at a point, without rounding |
+//! | `exact`, `piece` | the value at a point, and the linear piece around it, without rounding |
+//! | `secant` | matrices between differences: `f(x) − f(x′) = A (x − x′)` |
+//! | `view` | the steps, for algorithms of others |
 //! | `rounding` | how far computed sums may be from exact ones |
 
 mod backward;
@@ -23,10 +25,13 @@ mod forward;
 mod lines;
 mod map;
 mod phases;
+mod piece;
 mod planes;
 mod program;
 mod rounding;
+mod secant;
 mod split;
+mod view;
 mod window;
 mod workspace;
 
@@ -35,4 +40,7 @@ pub use bounder::{Bounder, Method, minimum_on_box};
 pub use exact::Dyadic;
 pub use lines::{Line, LinePair, lines};
 pub use phases::{Ascent, Phase, PhaseTask, Slopes};
+pub use piece::ExactPiece;
+pub use secant::{Ranges, Secant, SlopeBox, SlopeId, divided_difference};
+pub use view::{LinearRows, StepKind, StepView};
 pub use workspace::Workspace;

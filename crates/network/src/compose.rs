@@ -84,6 +84,57 @@ impl Network {
     }
 }
 
+impl Network {
+    /// The values through which everything passes, in order: what comes after one is a function of it alone. The first is
+    /// the input where there is only one, the last the output likewise.
+    pub fn cuts(&self) -> Vec<ValueId> {
+        let mut last = vec![0; self.values().len()];
+        for (index, node) in self.nodes().iter().enumerate() {
+            node.inputs.iter().for_each(|id| last[id.index()] = index + 1);
+        }
+        self.outputs().iter().for_each(|id| last[id.index()] = usize::MAX);
+        // Of all values before a position, the furthest reader but of the value at hand.
+        let mut cuts = Vec::new();
+        let mut before = 0;
+        if let [only] = self.inputs() {
+            cuts.push(*only);
+        }
+        self.inputs().iter().for_each(|id| before = before.max(last[id.index()]));
+        for (index, node) in self.nodes().iter().enumerate() {
+            if before <= index + 1 {
+                cuts.push(node.output);
+            }
+            before = before.max(last[node.output.index()]);
+        }
+        cuts
+    }
+
+    /// The part of the network from one of its [cuts](Network::cuts) to a later one.
+    ///
+    /// # Errors
+    /// `to` depends on more than `from`.
+    pub fn between(&self, from: ValueId, to: ValueId) -> Result<Network> {
+        let mut builder = NetworkBuilder::new();
+        let params: Vec<ParamId> = self.params().iter().map(|param| builder.param(param.clone())).collect();
+        let mut ids: Vec<Option<ValueId>> = vec![None; self.values().len()];
+        let start = self.value(from);
+        ids[from.index()] = Some(builder.input(start.name.clone(), start.shape.clone())?);
+        let first = self.nodes().iter().position(|node| node.output == from).map_or(0, |index| index + 1);
+        for node in &self.nodes()[first..] {
+            let inputs: Option<Vec<ValueId>> = node.inputs.iter().map(|id| ids[id.index()]).collect();
+            let Some(inputs) = inputs else { continue };
+            let mut op = node.op.clone();
+            op.for_each_param_mut(&mut |id| *id = params[id.index()]);
+            ids[node.output.index()] = Some(builder.node(node.name.clone(), op, &inputs)?);
+            if node.output == to {
+                break;
+            }
+        }
+        let end = ids[to.index()].ok_or_else(|| Error::input("a value is not a function of the other alone"))?;
+        builder.finish(&[end])
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,6 +155,27 @@ mod tests {
         let z = builder.node("z", Op::Linear(Linear::Dense(dense)), &[row]).unwrap();
         let y = builder.node("y", Op::Function(Function::Tanh), &[z]).unwrap();
         builder.finish(&[y]).unwrap()
+    }
+
+    #[test]
+    fn cuts_are_where_everything_passes() {
+        let mut builder = NetworkBuilder::new();
+        let x = builder.input("x", Shape::new([1, 2]).unwrap()).unwrap();
+        let a = builder.node("a", Op::Function(Function::Tanh), &[x]).unwrap();
+        let b = builder.node("b", Op::Function(Function::Relu), &[a]).unwrap();
+        let sum = Op::Linear(Linear::Combine { coefficients: vec![1.0, -0.5] });
+        let c = builder.node("c", sum, &[a, b]).unwrap();
+        let d = builder.node("d", Op::Function(Function::Sigmoid), &[c]).unwrap();
+        let network = builder.finish(&[d]).unwrap();
+        let names: Vec<&str> = network.cuts().iter().map(|&id| network.value(id).name.as_str()).collect();
+        assert_eq!(names, ["x", "a", "c", "d"]);
+        let (from, to) = (network.find_value("a").unwrap(), network.find_value("c").unwrap());
+        let part = Evaluator::<f64>::new(&network.between(from, to).unwrap());
+        let mut y = [0.0; 2];
+        part.forward(&[0.5, -2.0], &mut y);
+        assert_eq!(y, [0.25, -2.0]);
+        let b = network.find_value("b").unwrap();
+        assert!(network.between(b, to).is_err(), "c reads a too");
     }
 
     #[test]
