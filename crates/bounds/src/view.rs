@@ -59,6 +59,12 @@ impl LinearRows<'_> {
         }
     }
 
+    /// The bias of row j where it is known exactly.
+    pub fn exact_bias(&self, j: usize) -> Option<f64> {
+        let exact = self.bias_radius.is_none_or(|radius| radius[j] == 0.0);
+        exact.then(|| self.bias[j])
+    }
+
     /// A lower bound of the bias of row j.
     pub fn bias(&self, j: usize) -> f64 {
         let radius = self.bias_radius.map_or(0.0, |radius| radius[j]);

@@ -94,7 +94,7 @@ pub struct DecideOptions {
 
 impl Default for DecideOptions {
     fn default() -> Self {
-        DecideOptions { pairs: 20_000, matrices: 1 << 14, search: SearchEffort::default(), candidates: 6 }
+        DecideOptions { pairs: 6000, matrices: 1 << 14, search: SearchEffort::default(), candidates: 6 }
     }
 }
 
@@ -196,18 +196,12 @@ fn one_to_one(
             break;
         }
     }
-    let mut pairs = 2048;
-    while pairs <= options.pairs && budget.stop().is_none() {
-        let proof = prove_by_pairs(network, region, Effort { pairs, matrices: 1 << 10 }, budget, progress)?;
-        if proof.proved() {
-            accept(decision, proof);
-            return Ok(());
-        }
-        if let Some(collision) = finder.anywhere(0, &proof.open, budget) {
-            refuse(decision, collision);
-            return Ok(());
-        }
-        pairs *= 3;
+    let proof =
+        prove_by_pairs(network, region, Effort { pairs: options.pairs, matrices: 1 << 10 }, budget, progress)?;
+    if proof.proved() {
+        accept(decision, proof);
+    } else if let Some(collision) = finder.anywhere(0, &proof.open, budget) {
+        refuse(decision, collision);
     }
     Ok(())
 }

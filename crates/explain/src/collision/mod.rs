@@ -211,25 +211,7 @@ impl<'a> Finder<'a> {
     /// Proves that there is a collision next to two points.
     fn prove(&self, (x1, x2): &Points) -> Option<Collision> {
         if let Some(exact) = exact::exact_pair(&self.bounder, x1, x2, self.region) {
-            let (a, b) = (exact::doubles(&exact.x1), exact::doubles(&exact.x2));
-            let text = |x: &[dashu_ratio::RBig]| x.iter().map(ToString::to_string).collect::<Vec<_>>();
-            let rounded = [(&a, &exact.x1), (&b, &exact.x2)]
-                .iter()
-                .any(|(doubles, x)| doubles.iter().zip(*x).any(|(&d, x)| exact::rational(d) != *x));
-            let radius = if rounded {
-                a.iter().chain(&b).map(|x| x.abs()).fold(0.0, f64::max) * f64::EPSILON
-            } else {
-                0.0
-            };
-            let statement = "f(x1) = f(x2) holds in exact rational arithmetic, each input inside a linear piece of the network";
-            let proof = CollisionProof {
-                method: "rational",
-                statement: statement.into(),
-                radius,
-                through: None,
-                exact: Some([text(&exact.x1), text(&exact.x2)]),
-            };
-            return Some(self.collision(a, b, proof));
+            return Some(self.rational(&exact, None));
         }
         if let Some(enclosed) = krawczyk::enclose_pair(&self.bounder, &self.evaluator, x1, x2, self.region) {
             return Some(self.enclosed(enclosed, None));
@@ -247,11 +229,39 @@ impl<'a> Finder<'a> {
                 break;
             }
             let bounder = Bounder::new(&before).ok()?;
+            if let Some(exact) = exact::exact_pair(&bounder, x1, x2, self.region) {
+                return Some(self.rational(&exact, Some(name)));
+            }
             if let Some(enclosed) = krawczyk::enclose_pair(&bounder, &evaluator, x1, x2, self.region) {
                 return Some(self.enclosed(enclosed, Some(name)));
             }
         }
         None
+    }
+
+    fn rational(&self, exact: &exact::ExactPair, through: Option<String>) -> Collision {
+            let (a, b) = (exact::doubles(&exact.x1), exact::doubles(&exact.x2));
+            let text = |x: &[dashu_ratio::RBig]| x.iter().map(ToString::to_string).collect::<Vec<_>>();
+            let rounded = [(&a, &exact.x1), (&b, &exact.x2)]
+                .iter()
+                .any(|(doubles, x)| doubles.iter().zip(*x).any(|(&d, x)| exact::rational(d) != *x));
+            let radius = if rounded {
+                a.iter().chain(&b).map(|x| x.abs()).fold(0.0, f64::max) * f64::EPSILON
+            } else {
+                0.0
+            };
+            let statement = match &through {
+                None => "f(x1) = f(x2) in rational arithmetic, for the exact inputs that are given as fractions".to_string(),
+                Some(name) => format!("x1 and x2 agree on `{name}`, through which everything passes, in rational arithmetic"),
+            };
+            let proof = CollisionProof {
+                method: "rational",
+                statement,
+                radius,
+                through,
+                exact: Some([text(&exact.x1), text(&exact.x2)]),
+            };
+            self.collision(a, b, proof)
     }
 
     fn enclosed(&self, found: krawczyk::Enclosed, through: Option<String>) -> Collision {

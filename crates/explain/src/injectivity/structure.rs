@@ -28,6 +28,7 @@ pub(crate) fn recover(bounder: &Bounder, fixed: &[bool], ranges: Option<&Ranges>
     let mut walk = Walk {
         known: sizes.iter().map(|&size| vec![false; size]).collect(),
         never_zero: never_zero(bounder),
+        opposite: opposites(bounder),
         ranges,
         changed: true,
     };
@@ -72,6 +73,8 @@ pub(crate) fn recover(bounder: &Bounder, fixed: &[bool], ranges: Option<&Ranges>
 struct Walk<'a> {
     known: Vec<Vec<bool>>,
     never_zero: Vec<Vec<bool>>,
+    /// For each value of which some elements are opposite: pairs (j, k) with `z_k = −d z_j`, d > 0.
+    opposite: Vec<Vec<(usize, usize)>>,
     ranges: Option<&'a Ranges>,
     changed: bool,
 }
@@ -226,6 +229,16 @@ impl Walk<'_> {
                 self.learn(input, j);
             }
         }
+        // max(z, 0) and max(−d z, 0) together tell z.
+        if function == Function::Relu {
+            for index in 0..self.opposite[input].len() {
+                let (j, k) = self.opposite[input][index];
+                if self.known[output][j] && self.known[output][k] {
+                    self.learn(input, j);
+                    self.learn(input, k);
+                }
+            }
+        }
     }
 
     fn product_backward(&mut self, inputs: &[usize], output: usize) {
@@ -255,6 +268,67 @@ impl Walk<'_> {
             }
         }
     }
+}
+
+/// The most elements of a layer whose rows are compared with each other.
+const MAX_COMPARED: usize = 4096;
+
+/// Pairs of elements of linear values of which one is a negative multiple of the other, exactly.
+fn opposites(bounder: &Bounder) -> Vec<Vec<(usize, usize)>> {
+    let sizes = bounder.value_sizes();
+    let mut pairs = vec![Vec::new(); sizes.len()];
+    let read_by_relu: Vec<usize> = bounder
+        .steps()
+        .filter(|step| matches!(step.kind, StepKind::Function(Function::Relu)))
+        .map(|step| step.inputs[0])
+        .collect();
+    for step in bounder.steps().filter(|step| read_by_relu.contains(&step.output)) {
+        let StepKind::Linear(rows) = &step.kind else { continue };
+        if sizes[step.output] > MAX_COMPARED {
+            continue;
+        }
+        // Rows by the places of their entries: only those can be multiples of each other.
+        type Row = Vec<(usize, usize, f64)>;
+        let mut alike: std::collections::BTreeMap<Vec<(usize, usize)>, Vec<(usize, Row)>> = Default::default();
+        for j in 0..sizes[step.output] {
+            let mut row: Row = Vec::new();
+            let mut certain = rows.exact_bias(j).is_some();
+            rows.for_row(j, |input, i, w, r| {
+                certain &= r == 0.0;
+                if w != 0.0 {
+                    row.push((input, i, w));
+                }
+            });
+            if certain && !row.is_empty() {
+                // The bias stands for an input that is 1.
+                row.push((usize::MAX, 0, rows.exact_bias(j).unwrap_or(0.0)));
+                let places = row.iter().map(|&(input, i, _)| (input, i)).collect();
+                alike.entry(places).or_default().push((j, row));
+            }
+        }
+        for rows in alike.into_values() {
+            for (index, (j, a)) in rows.iter().enumerate() {
+                for (k, b) in &rows[index + 1..] {
+                    let (head_a, head_b) = (a[0].2, b[0].2);
+                    let multiple = a.iter().zip(b).all(|(p, q)| same_product(p.2, head_b, q.2, head_a));
+                    if (head_a < 0.0) != (head_b < 0.0) && multiple {
+                        pairs[step.output].push((*j, *k));
+                    }
+                }
+            }
+        }
+    }
+    pairs
+}
+
+/// Whether a b = c d, exactly, for numbers whose products neither overflow nor underflow.
+fn same_product(a: f64, b: f64, c: f64, d: f64) -> bool {
+    let (p, q) = (a * b, c * d);
+    if p == 0.0 || q == 0.0 {
+        return (a == 0.0 || b == 0.0) && (c == 0.0 || d == 0.0);
+    }
+    let normal = |x: f64| x.abs() > 1e-250 && x.abs() < 1e250;
+    p == q && normal(p) && a.mul_add(b, -p) == c.mul_add(d, -q)
 }
 
 /// Elements that are positive whatever the point.

@@ -162,7 +162,8 @@ pub fn known(number: usize, seed: u64) -> Known {
         2 | 11 => {
             let b = orthogonal(&mut rng, n);
             let mut rows: Vec<f64> = Vec::new();
-            let d: Vec<f64> = (0..n).map(|_| rng.range(0.3, 2.0)).collect();
+            // Powers of two: any other factor is rounded, and the rows are opposite no more.
+            let d: Vec<f64> = (0..n).map(|_| 2f64.powi(rng.below(5) as i32 - 2)).collect();
             for i in 0..n {
                 rows.extend(b.row(i));
             }
