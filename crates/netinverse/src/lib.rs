@@ -11,6 +11,7 @@
 //! - [`geometry`]: boxes, polytopes and how large they are, proved;
 //! - [`bounds`]: what a network can do on a box, proved;
 //! - [`preimage`]: the whole set of inputs, proved from both sides;
+//! - [`explain`]: is there an inverse, why not, and where information is lost;
 //! - [`train`]: networks trained for the experiments;
 //! - [`spec`]: what is asked;
 //! - [`report`]: pictures and pages;
@@ -45,6 +46,7 @@ pub mod demo;
 pub use netinverse_base as base;
 pub use netinverse_bounds as bounds;
 pub use netinverse_data as data;
+pub use netinverse_explain as explain;
 pub use netinverse_geometry as geometry;
 pub use netinverse_invert as invert;
 pub use netinverse_linalg as linalg;

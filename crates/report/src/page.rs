@@ -118,6 +118,13 @@ impl Section {
         self
     }
 
+    /// HTML made by the caller, in a figure; the caller escapes its text.
+    #[must_use]
+    pub fn figure(mut self, html: &str) -> Self {
+        let _ = writeln!(self.html, "<figure class=\"wide\">{html}</figure>");
+        self
+    }
+
     /// A table; cells that read as numbers are set to the right.
     #[must_use]
     pub fn table(mut self, head: &[&str], rows: &[Vec<String>]) -> Self {
@@ -174,6 +181,13 @@ th, td { text-align: left; padding: .3rem .7rem; border-bottom: 1px solid var(--
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 pre { background: var(--card); padding: .7rem .9rem; overflow-x: auto; border-radius: 4px; }
 code { font: .88rem ui-monospace, 'SF Mono', Menlo, Consolas, monospace; }
+.layers { list-style: none; margin: 0; padding: 0; border-left: 2px solid var(--line); }
+.layers li { padding: .45rem 0 .45rem .9rem; overflow-wrap: anywhere; }
+.layers .layer span, .layers small { color: var(--muted); font-size: .85rem; }
+.layers .bar { height: .55rem; background: var(--card); border: 1px solid var(--line); border-radius: 3px; margin: .2rem 0; overflow: hidden; }
+.layers .bar i { display: block; height: 100%; background: var(--accent); }
+.layers p { margin: .15rem 0 0; font-size: .92rem; }
+p, h1, h2, figcaption { overflow-wrap: anywhere; }
 footer { margin-top: 3rem; color: var(--muted); font-size: .85rem; border-top: 1px solid var(--line); padding-top: .8rem; }
 @media print { body { font-size: 11pt; } main { max-width: none; padding: 0; } section { break-inside: avoid-page; } figure, table { break-inside: avoid; } pre { white-space: pre-wrap; } }
 ";

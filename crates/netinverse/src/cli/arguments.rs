@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::explain::arguments::ExplainOptions;
 use super::invert::arguments::InvertOptions;
 use super::preimage::arguments::PreimageOptions;
 use super::verify::{SupportsOptions, VerifyOptions};
@@ -33,6 +34,8 @@ pub(crate) enum Verb {
     Demo(DemoOptions),
     /// What a network takes, gives and is made of, and what of it is supported
     Inspect(InspectOptions),
+    /// Is there an inverse, why not, and where does the information go?
+    Explain(Box<ExplainOptions>),
     /// Inputs for outputs: values, intervals, classes, conditions; nearest, and all the different ones
     Invert(Box<InvertOptions>),
     /// The whole set of inputs with such outputs, proved from both sides

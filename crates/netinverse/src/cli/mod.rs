@@ -7,6 +7,7 @@ mod arguments;
 mod console;
 mod data;
 mod demo;
+mod explain;
 mod inspect;
 mod invert;
 mod output;
@@ -74,6 +75,7 @@ fn dispatch(arguments: &Arguments, console: &Console) -> Result<Outcome> {
     match &arguments.verb {
         Verb::Demo(options) => demo::run(options, &budget(&options.limits)?, console),
         Verb::Inspect(options) => inspect::run(options, console),
+        Verb::Explain(options) => explain::run(options, console),
         Verb::Invert(options) => invert::run(options, console),
         Verb::Preimage(options) => preimage::run(options, console),
         Verb::Verify(options) => verify::run(options, console),
