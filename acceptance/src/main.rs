@@ -15,6 +15,7 @@ use netinverse_base::Result;
 
 mod box_nearest;
 mod complete_plane;
+mod explain;
 mod fuzz;
 mod networks;
 mod node_tests;
@@ -50,6 +51,8 @@ enum Check {
     BoxNearest(box_nearest::Options),
     /// The complete preimages of a ReLU network with two inputs, against a fine grid.
     CompletePlane(complete_plane::Options),
+    /// Verdicts of `explain` on a thousand networks of known answer, and certified radii against a search.
+    Explain(explain::Options),
     /// The node tests of the onnx package: every operator that is read, against the standard's own numbers.
     NodeTests(node_tests::Options),
     /// Every check, with its defaults.
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         Check::Fuzz(options) => fuzz::run(&options, data),
         Check::BoxNearest(options) => box_nearest::run(&options, data),
         Check::CompletePlane(options) => complete_plane::run(&options, data),
+        Check::Explain(options) => explain::run(&options),
         Check::NodeTests(options) => node_tests::run(&options),
         Check::All => all(data),
     };
@@ -94,5 +98,7 @@ fn all(data: Option<&std::path::Path>) -> Result<Verdict> {
     verdict = verdict.and(box_nearest::run(&box_nearest::Options::default(), data)?);
     println!("== complete-plane");
     verdict = verdict.and(complete_plane::run(&complete_plane::Options::default(), data)?);
+    println!("== explain");
+    verdict = verdict.and(explain::run(&explain::Options::default())?);
     Ok(verdict)
 }

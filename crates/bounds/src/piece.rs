@@ -32,7 +32,8 @@ impl Bounder {
     pub fn is_exact(&self) -> bool {
         let columns = self.program().input_size() + 1;
         self.is_piecewise_linear()
-            && products(self.program(), knows).is_some_and(|count| count.saturating_mul(columns) <= MAX_PRODUCTS)
+            && products(self.program(), knows)
+                .is_some_and(|count| count.saturating_mul(columns) <= MAX_PRODUCTS)
     }
 
     /// f at `numerators / denominator` and the Jacobian there, without rounding; `None` where the network is not piecewise
@@ -84,7 +85,9 @@ impl Bounder {
                     let largest = |taps: &[u32]| {
                         let first = taps.first().copied()?;
                         let of = |tap: u32| &input[0].mantissas[tap as usize];
-                        Some(taps.iter().fold(first, |best, &tap| if of(tap) > of(best) { tap } else { best }))
+                        Some(
+                            taps.iter().fold(first, |best, &tap| if of(tap) > of(best) { tap } else { best }),
+                        )
                     };
                     let chosen: Vec<u32> =
                         starts.windows(2).map(|w| largest(&sources[w[0]..w[1]])).collect::<Option<_>>()?;
@@ -108,7 +111,8 @@ impl Bounder {
             }
         };
         let m = program.output_size();
-        let value = output[0].mantissas.iter().map(|y| rational(y, output[0].exponent, denominator)).collect();
+        let value =
+            output[0].mantissas.iter().map(|y| rational(y, output[0].exponent, denominator)).collect();
         let mut entries = Vec::new();
         if jacobian {
             for j in 0..m {
@@ -163,9 +167,10 @@ impl Bounder {
                     let mut own = Vec::with_capacity(starts.len());
                     for window in starts.windows(2) {
                         let taps = &sources[window[0]..window[1]];
-                        let best = taps.iter().map(|&tap| input[tap as usize]).reduce(|a, b| {
-                            if b[0] > a[0] { b } else { a }
-                        })?;
+                        let best = taps
+                            .iter()
+                            .map(|&tap| input[tap as usize])
+                            .reduce(|a, b| if b[0] > a[0] { b } else { a })?;
                         for &tap in taps {
                             let [z, dz] = input[tap as usize];
                             meet(best[0] - z, dz - best[1]);
@@ -238,8 +243,10 @@ fn through(pieces: &[Linear], z: &Vector, denominator: &IBig, is_point: bool) ->
         let (own, at) = decode(p.slope);
         (z * IBig::from(own)) << (at - by).max(0) as usize
     };
-    let mut out =
-        Vector { mantissas: pieces.iter().zip(&z.mantissas).map(scaled).collect(), exponent: z.exponent + by };
+    let mut out = Vector {
+        mantissas: pieces.iter().zip(&z.mantissas).map(scaled).collect(),
+        exponent: z.exponent + by,
+    };
     if is_point && pieces.iter().any(|p| p.offset != 0.0) {
         let mut offsets = Vector::of(pieces.iter().map(|p| p.offset));
         offsets.mantissas.iter_mut().for_each(|b| *b *= denominator);

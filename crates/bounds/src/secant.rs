@@ -147,7 +147,8 @@ impl Bounder {
     pub fn slopes(&self, a: &Ranges, b: &Ranges) -> Option<SlopeBox> {
         let mut all = Vec::with_capacity(self.program().steps.len());
         for step in &self.program().steps {
-            let of = |ranges: &'_ Ranges, at: usize| -> Vec<Interval> { ranges.values[step.inputs[at]].clone() };
+            let of =
+                |ranges: &'_ Ranges, at: usize| -> Vec<Interval> { ranges.values[step.inputs[at]].clone() };
             let hull = |at: usize| -> Vec<Interval> {
                 let (a, b) = (&a.values[step.inputs[at]], &b.values[step.inputs[at]]);
                 a.iter().zip(b).map(|(&a, &b)| a.hull(b)).collect()
@@ -166,7 +167,8 @@ impl Bounder {
                     let (mut kept_starts, mut kept) = (vec![0], Vec::new());
                     for window in starts.windows(2) {
                         let taps = &sources[window[0]..window[1]];
-                        let least = taps.iter().map(|&i| hull[i as usize].lo()).fold(f64::NEG_INFINITY, f64::max);
+                        let least =
+                            taps.iter().map(|&i| hull[i as usize].lo()).fold(f64::NEG_INFINITY, f64::max);
                         kept.extend(taps.iter().filter(|&&i| hull[i as usize].hi() >= least));
                         kept_starts.push(kept.len());
                     }
@@ -241,7 +243,13 @@ impl Bounder {
                     let (c, r) = (&values[step.inputs[0]].0, &values[step.inputs[0]].1);
                     for j in 0..size {
                         let row = j * k..(j + 1) * k;
-                        times(slopes[j], &c[row.clone()], &r[row.clone()], &mut centre[row.clone()], &mut radius[row]);
+                        times(
+                            slopes[j],
+                            &c[row.clone()],
+                            &r[row.clone()],
+                            &mut centre[row.clone()],
+                            &mut radius[row],
+                        );
                     }
                 }
                 (_, StepSlopes::Maximum(starts, sources)) => {
@@ -266,12 +274,19 @@ impl Bounder {
                     for j in 0..size {
                         let row = j * k..(j + 1) * k;
                         let (left, right) = (&values[step.inputs[0]], &values[step.inputs[1]]);
-                        times(a[j], &right.0[row.clone()], &right.1[row.clone()], &mut centre[row.clone()], &mut radius[row.clone()]);
+                        times(
+                            a[j],
+                            &right.0[row.clone()],
+                            &right.1[row.clone()],
+                            &mut centre[row.clone()],
+                            &mut radius[row.clone()],
+                        );
                         times(b[j], &left.0[row.clone()], &left.1[row.clone()], &mut c, &mut r);
                         for l in 0..k {
                             let at = j * k + l;
                             let sum = centre[at] + c[l];
-                            radius[at] = (radius[at] + r[l] + f64::EPSILON * sum.abs()) * (1.0 + 1e-15) + TINY;
+                            radius[at] =
+                                (radius[at] + r[l] + f64::EPSILON * sum.abs()) * (1.0 + 1e-15) + TINY;
                             centre[at] = sum;
                         }
                     }

@@ -70,7 +70,11 @@ pub fn clusters(network: &Network, rows: &Matrix, budget: &Budget) -> Clusters {
     let mut values = vec![0.0; POINTS * m];
     let mut stays = |a: &[f64], b: &[f64], class: usize, half: bool| -> bool {
         for (point, x) in buffer.chunks_exact_mut(n).enumerate() {
-            let t = if half { (point as f64 + 0.5) / POINTS as f64 } else { (point as f64 + 1.0) / (POINTS as f64 + 1.0) };
+            let t = if half {
+                (point as f64 + 0.5) / POINTS as f64
+            } else {
+                (point as f64 + 1.0) / (POINTS as f64 + 1.0)
+            };
             x.iter_mut().zip(a.iter().zip(b)).for_each(|(x, (a, b))| *x = a + t * (b - a));
         }
         evaluator.forward(&buffer, &mut values);

@@ -9,8 +9,8 @@ use serde::Serialize;
 use crate::account::{JacobianAccount, Layer, Recoverable, jacobian_account, layers, recoverable};
 use crate::collision::{Collision, Turn, random_point};
 use crate::{
-    AtPoint, Clusters, DecideOptions, Decision, RadiusOptions, Region, Statement, Verdict, at_point, class, clusters,
-    decide,
+    AtPoint, Clusters, DecideOptions, Decision, RadiusOptions, Region, Statement, Verdict, at_point, class,
+    clusters, decide,
 };
 
 /// What to explain.
@@ -123,7 +123,12 @@ const SAMPLES: usize = 256;
 /// # Errors
 /// Rows, labels or points that do not fit the network are a mistake of the caller and panic; what can go wrong here is a
 /// network that cannot be rebuilt.
-pub fn explain(network: &Network, question: &Question, budget: &Budget, progress: &dyn Progress) -> Result<Explanation> {
+pub fn explain(
+    network: &Network,
+    question: &Question,
+    budget: &Budget,
+    progress: &dyn Progress,
+) -> Result<Explanation> {
     let (n, m) = (network.input_size(), network.output_size());
     let region = &question.region;
     assert_eq!(region.lower.len(), n, "one interval an input");
@@ -220,7 +225,8 @@ fn counting(network: &Network, free: usize, data: Option<&Matrix>) -> Counting {
         let shown = &data.data()[..data.data().len().min(100_000)];
         shown.iter().all(|v| (0.0..=1.0).contains(v) && ((v * 255.0) - (v * 255.0).round()).abs() < 1e-4)
     });
-    let last = network.outputs().first().and_then(|&id| network.nodes().iter().find(|node| node.output == id));
+    let last =
+        network.outputs().first().and_then(|&id| network.nodes().iter().find(|node| node.output == id));
     let unit = last.is_some_and(|node| match &node.op {
         Op::Function(function) => function.range() == (0.0, 1.0),
         Op::Normalizer(normalizer) => normalizer.name() == "Softmax",
@@ -315,10 +321,10 @@ fn advice(
             condition.log10()
         ));
     }
-    advice.push(if free > network.output_size() {
-        "an exact inverse is of use where the output is meant to hold all of the input (flows, codes, coordinates); here the outputs are a summary, and useful are the sets of inputs that share one: adversarial pairs, clusters, designs".into()
-    } else {
-        "an exact inverse is of use here: outputs can stand for inputs (design, calibration, likelihoods), as long as the conditioning allows".into()
+    advice.push(match decision.verdict {
+        _ if free > network.output_size() => "an exact inverse is of use where the output is meant to hold all of the input (flows, codes, coordinates); here the outputs are a summary, and useful are the sets of inputs that share one: adversarial pairs, clusters, designs".into(),
+        Verdict::NotInvertible => "an inverse on a part of the box is of use where that part is known: design and calibration around a working point".into(),
+        _ => "an exact inverse is of use here: outputs can stand for inputs (design, calibration, likelihoods), as long as the conditioning allows".into(),
     });
     advice
 }

@@ -5,9 +5,7 @@
 
 use netinverse_base::{Budget, ErrorKind, Progress, Result};
 use netinverse_linalg::{Matrix, Precision, Svd};
-use netinverse_network::{
-    Dense, Evaluator, Linear, Network, NetworkBuilder, Op, Param, Shape, WeightOrder,
-};
+use netinverse_network::{Dense, Evaluator, Linear, Network, NetworkBuilder, Op, Param, Shape, WeightOrder};
 use serde::Serialize;
 
 use crate::collision::{Finder, distance};
@@ -106,7 +104,9 @@ pub fn at_point(
     let (local, centre) = if free.len() > headless.output_size() {
         point.restricted = true;
         point.dimension = rank;
-        let basis = Matrix::from_fn(n, rank, |i, c| free.iter().position(|&f| f == i).map_or(0.0, |row| svd.v.row(row)[c]));
+        let basis = Matrix::from_fn(n, rank, |i, c| {
+            free.iter().position(|&f| f == i).map_or(0.0, |row| svd.v.row(row)[c])
+        });
         (restricted(&headless, x, &basis)?, vec![0.0; rank])
     } else if fixed {
         let basis = Matrix::from_fn(n, free.len(), |i, c| f64::from(u8::from(free[c] == i)));
@@ -137,7 +137,7 @@ fn search(
     let size = centre.iter().map(|c| c.abs()).fold(1.0, f64::max);
     // Pairs cost as much as the network is large; counted, not timed.
     let parameters: usize = network.params().iter().map(Param::elements).sum();
-    let affordable = (1usize << 33) / (parameters.max(1) * (k + 2) * 16);
+    let affordable = (1usize << 30) / (parameters.max(1) * (k + 2) * 16);
     let pairs = options.pairs.min(affordable).max(1);
     let proved = |radius: f64, pairs: usize| -> Result<Option<Option<f64>>> {
         if budget.stop().is_some() {
@@ -165,7 +165,8 @@ fn search(
             let region = Region::ball(centre, radius);
             let finder = Finder::new(network, &region)?;
             let Some(found) = finder.anywhere(options.starts, &[], budget) else { break };
-            let own = distance(&found.x1, centre).max(distance(&found.x2, centre)) + found.proof.radius * k as f64;
+            let own =
+                distance(&found.x1, centre).max(distance(&found.x2, centre)) + found.proof.radius * k as f64;
             if own < limit {
                 limit = own;
             }

@@ -31,7 +31,9 @@ impl Verdict {
         match self {
             Verdict::Invertible => "invertible: one input for every output it takes, proved",
             Verdict::NotInvertible => "not invertible, proved",
-            Verdict::InvertibleOnData => "invertible on the data, as far as was measured; nothing is proved for the whole box",
+            Verdict::InvertibleOnData => {
+                "invertible on the data, as far as was measured; nothing is proved for the whole box"
+            }
             Verdict::Unknown => "unknown: neither an inverse nor a collision was proved",
         }
     }
@@ -61,9 +63,13 @@ pub fn render(explanation: &Explanation, model: &str) -> String {
     if let Some(turn) = &e.turn {
         let _ = writeln!(text, "turns over  between {} and {} (proved)", point(&turn.x1), point(&turn.x2));
     }
-    let _ = writeln!(text, "\nwhere the dimensions of the input go (left after each layer on a typical row, at most)");
+    let _ = writeln!(
+        text,
+        "\nwhere the dimensions of the input go (left after each layer on a typical row, at most)"
+    );
     text.push_str(&bars(e));
-    let findings: Vec<_> = e.layers.iter().filter_map(|layer| layer.finding.as_ref().map(|f| (layer, f))).collect();
+    let findings: Vec<_> =
+        e.layers.iter().filter_map(|layer| layer.finding.as_ref().map(|f| (layer, f))).collect();
     if !findings.is_empty() {
         text.push('\n');
     }
@@ -106,8 +112,11 @@ pub fn render(explanation: &Explanation, model: &str) -> String {
 }
 
 fn collision_text(collision: &Collision) -> String {
+    let near = collision.near.map_or(String::new(), |near| {
+        format!(", near rows {} and {}, which are {:.4} apart", near.rows[0], near.rows[1], near.distance)
+    });
     format!(
-        "collision   two inputs {:.4} apart; their outputs as computed differ by {:.1e}\n            {} (proved)\n            x1 = {}\n            x2 = {}\n",
+        "collision   two inputs {:.4} apart{near}; their outputs as computed differ by {:.1e}\n            {} (proved)\n            x1 = {}\n            x2 = {}\n",
         floor4(collision.distance),
         collision.output_gap,
         collision.proof.statement,
@@ -133,7 +142,8 @@ fn bars(e: &Explanation) -> String {
     let most = e.free_inputs.max(1);
     let mut row = |name: &str, left: usize, rest: &str| {
         let cells = (left * BAR).div_ceil(most).min(BAR);
-        let _ = writeln!(text, "  {name:<28} {left:>6} {}{}{rest}", "█".repeat(cells), "·".repeat(BAR - cells));
+        let _ =
+            writeln!(text, "  {name:<28} {left:>6} {}{}{rest}", "█".repeat(cells), "·".repeat(BAR - cells));
     };
     row("input", e.free_inputs, "");
     let width = |layer: &crate::account::Layer| {
@@ -159,7 +169,8 @@ fn bars(e: &Explanation) -> String {
 /// Sentences about the Jacobian.
 pub fn jacobian_lines(e: &Explanation) -> Vec<String> {
     let j = &e.jacobian;
-    let rows = if e.on_data { format!("{} rows of data", j.rows) } else { format!("{} samples of the box", j.rows) };
+    let rows =
+        if e.on_data { format!("{} rows of data", j.rows) } else { format!("{} samples of the box", j.rows) };
     let ranks = match &j.ranks[..] {
         [(rank, _)] => format!("the Jacobian has rank {rank} everywhere"),
         ranks => {
@@ -218,10 +229,14 @@ pub fn counting_lines(e: &Explanation) -> Vec<String> {
     }
     if let Some(pixels) = c.pixel_bits {
         let out = c.unit_output_bits.unwrap_or(c.output_bits as f64);
-        lines.push(format!("in 8-bit pixels {pixels} bits go in, and the outputs hold {out:.0} at most (proved)"));
+        lines.push(format!(
+            "in 8-bit pixels {pixels} bits go in, and the outputs hold {out:.0} at most (proved)"
+        ));
     }
     if let Some((distinct, rows)) = c.distinct_outputs {
-        lines.push(format!("the {rows} rows have {distinct} different outputs in float32 (measured on {rows} rows)"));
+        lines.push(format!(
+            "the {rows} rows have {distinct} different outputs in float32 (measured on {rows} rows)"
+        ));
     }
     lines
 }
@@ -269,7 +284,12 @@ pub fn point_lines(at: &AtPoint) -> Vec<String> {
     };
     let mut lines = vec![
         format!("f(x) = {}", point(&at.y)),
-        format!("the Jacobian has rank {}, {}: {} directions do not move the output (computed)", at.rank, sigma(at), at.fibre_dimension),
+        format!(
+            "the Jacobian has rank {}, {}: {} directions do not move the output (computed)",
+            at.rank,
+            sigma(at),
+            at.fibre_dimension
+        ),
     ];
     let what = if at.restricted {
         format!("restricted to the {} directions that the outputs see here, x + R(Jᵀ), it", at.dimension)
@@ -277,7 +297,10 @@ pub fn point_lines(at: &AtPoint) -> Vec<String> {
         "it".to_string()
     };
     if at.everywhere {
-        lines.push(format!("{what} is one-to-one on every ball that was tried (proved to radius {:.0e})", at.radius));
+        lines.push(format!(
+            "{what} is one-to-one on every ball that was tried (proved to radius {:.0e})",
+            at.radius
+        ));
     } else if at.radius > 0.0 {
         let modulus = at.modulus.filter(|m| m.is_finite()).map_or(String::new(), |m| {
             format!(", and outputs (before the tail) differ by at least {m:.2e} times what inputs do")
@@ -311,14 +334,23 @@ pub fn cluster_lines(c: &Clusters) -> Vec<String> {
             .iter()
             .take(4)
             .map(|cluster| {
-                format!("{} rows ({:.1} %, for example row {})", cluster.rows, 100.0 * cluster.share, cluster.representative)
+                format!(
+                    "{} rows ({:.1} %, for example row {})",
+                    cluster.rows,
+                    100.0 * cluster.share,
+                    cluster.representative
+                )
             })
             .collect();
-        let more = if own.len() > 4 { format!(", and {} smaller ones", own.len() - 4) } else { String::new() };
+        let more =
+            if own.len() > 4 { format!(", and {} smaller ones", own.len() - 4) } else { String::new() };
         lines.push(format!("{} {class}: {}{more}", c.kind, shown.join(", ")));
     }
     if c.kind == "bin" {
-        lines.push(format!("bins end at {}", c.edges.iter().map(|e| format!("{e:.4}")).collect::<Vec<_>>().join(", ")));
+        lines.push(format!(
+            "bins end at {}",
+            c.edges.iter().map(|e| format!("{e:.4}")).collect::<Vec<_>>().join(", ")
+        ));
     }
     if !c.moving.is_empty() {
         let shown: Vec<String> = c.moving.iter().take(5).map(|s| format!("{:.1} %", 100.0 * s)).collect();

@@ -5,7 +5,7 @@ use netinverse_linalg::Matrix;
 use netinverse_network::Network;
 use serde::Serialize;
 
-use crate::collision::{Collision, Finder, SearchEffort, Turn, distance, random_point};
+use crate::collision::{Collision, Finder, NearRows, SearchEffort, Turn, distance, random_point};
 use crate::injectivity::{Effort, Injectivity, prove_by_pairs, prove_by_parts};
 use crate::{Region, behead};
 
@@ -126,14 +126,15 @@ pub fn decide(
         return Ok(decision);
     }
     if n > m {
-        let softmax = if headless.softmax { " (a softmax sums to 1, so one of its outputs says nothing)" } else { "" };
+        let softmax =
+            if headless.softmax { " (a softmax sums to 1, so one of its outputs says nothing)" } else { "" };
         decision.verdict = Verdict::NotInvertible;
         decision.evidence.push(Statement::proved(format!(
             "{n} inputs that can vary, {m} numbers out{softmax}: no continuous map from more dimensions to fewer is one-to-one (invariance of domain)"
         )));
         progress.stage("looking for a collision", None);
         match Finder::new(&headless.network, region) {
-            Ok(finder) => decision.collision = collide(&finder, region, data, options, budget, progress),
+            Ok(finder) => decision.collision = collide(&finder, region, data, options, budget),
             Err(error) if error.kind() == ErrorKind::Unsupported => {
                 decision.evidence.push(Statement::estimate(format!("no collision is proved: {error}")));
             }
@@ -167,7 +168,8 @@ fn one_to_one(
         return Ok(());
     }
     let finder = Finder::new(network, region)?;
-    let rounds = [(8, 1 << 10, 8, 200, 24), (256, options.matrices, 64, options.search.pieces, options.search.starts)];
+    let rounds =
+        [(8, 1 << 10, 8, 200, 24), (256, options.matrices, 64, options.search.pieces, options.search.starts)];
     for (pairs, matrices, chords, pieces, starts) in rounds {
         let scanned = finder.scan(SearchEffort { chords, pieces, starts: 0 }, budget);
         if let Some(collision) = scanned.collision {
@@ -196,8 +198,13 @@ fn one_to_one(
             break;
         }
     }
-    let proof =
-        prove_by_pairs(network, region, Effort { pairs: options.pairs, matrices: 1 << 10 }, budget, progress)?;
+    let proof = prove_by_pairs(
+        network,
+        region,
+        Effort { pairs: options.pairs, matrices: 1 << 10 },
+        budget,
+        progress,
+    )?;
     if proof.proved() {
         accept(decision, proof);
     } else if let Some(collision) = finder.anywhere(0, &proof.open, budget) {
@@ -220,10 +227,9 @@ fn accept(decision: &mut Decision, proof: Injectivity) {
 
 fn refuse(decision: &mut Decision, collision: Collision) {
     decision.verdict = Verdict::NotInvertible;
-    decision.evidence.push(Statement::proved(format!(
-        "two inputs {:.3e} apart have the same output",
-        collision.distance
-    )));
+    decision
+        .evidence
+        .push(Statement::proved(format!("two inputs {:.3e} apart have the same output", collision.distance)));
     decision.collision = Some(collision);
 }
 
@@ -234,7 +240,6 @@ fn collide(
     data: Option<(&Matrix, &[usize])>,
     options: &DecideOptions,
     budget: &Budget,
-    progress: &dyn Progress,
 ) -> Option<Collision> {
     let pairs = match data {
         Some((rows, classes)) => row_pairs(rows, classes, region, options.candidates),
@@ -244,17 +249,19 @@ fn collide(
                 .map(|_| {
                     let a = random_point(region, &mut rng);
                     // Towards the opposite end of the box, so that they are far apart.
-                    let mut b: Vec<f64> = (0..a.len()).map(|i| region.lower[i] + region.upper[i] - a[i]).collect();
+                    let mut b: Vec<f64> =
+                        (0..a.len()).map(|i| region.lower[i] + region.upper[i] - a[i]).collect();
                     region.clip(&mut b);
-                    (a, b)
+                    Candidate { a, b, rows: None }
                 })
                 .collect()
         }
     };
     let mut best: Option<Collision> = None;
-    for (a, b) in &pairs {
-        if let Some(found) = finder.near(a, b, budget, progress) {
+    for Candidate { a, b, rows } in &pairs {
+        if let Some(mut found) = finder.near(a, b, budget) {
             let enough = found.distance >= 0.9 * distance(a, b);
+            found.near = rows.map(|rows| NearRows { rows, distance: distance(a, b) });
             if best.as_ref().is_none_or(|best| found.distance > best.distance) {
                 best = Some(found);
             }
@@ -270,9 +277,16 @@ fn collide(
         .or_else(|| finder.anywhere(options.search.starts, &[], budget))
 }
 
+/// Two points next to which a collision is looked for.
+struct Candidate {
+    a: Vec<f64>,
+    b: Vec<f64>,
+    rows: Option<[usize; 2]>,
+}
+
 /// Rows of different classes, those far apart first: any two inputs can be moved to one output, and far pairs lose least of
 /// their distance.
-fn row_pairs(rows: &Matrix, classes: &[usize], region: &Region, count: usize) -> Vec<(Vec<f64>, Vec<f64>)> {
+fn row_pairs(rows: &Matrix, classes: &[usize], region: &Region, count: usize) -> Vec<Candidate> {
     let shown = rows.rows().min(64);
     let mut found: Vec<(f64, usize, usize)> = Vec::new();
     for a in 0..shown {
@@ -295,5 +309,10 @@ fn row_pairs(rows: &Matrix, classes: &[usize], region: &Region, count: usize) ->
     };
     // Spread over the first half of the list, so that one odd row is not in all of them.
     let step = (found.len() / 2 / count.max(1)).max(1);
-    found.iter().step_by(step).take(count).map(|&(_, a, b)| (clipped(a), clipped(b))).collect()
+    found
+        .iter()
+        .step_by(step)
+        .take(count)
+        .map(|&(_, a, b)| Candidate { a: clipped(a), b: clipped(b), rows: Some([a, b]) })
+        .collect()
 }

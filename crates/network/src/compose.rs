@@ -130,7 +130,8 @@ impl Network {
                 break;
             }
         }
-        let end = ids[to.index()].ok_or_else(|| Error::input("a value is not a function of the other alone"))?;
+        let end =
+            ids[to.index()].ok_or_else(|| Error::input("a value is not a function of the other alone"))?;
         builder.finish(&[end])
     }
 }

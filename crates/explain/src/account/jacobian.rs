@@ -94,10 +94,13 @@ pub fn jacobian_account(network: &Network, free: &[usize], rows: &Matrix) -> Jac
             _ => counted.push((rank, 1)),
         }
     }
-    let of = |pick: &dyn Fn(&[f64]) -> Option<f64>| -> Vec<f64> { found.iter().filter_map(|(_, s, _)| pick(s)).collect() };
+    let of = |pick: &dyn Fn(&[f64]) -> Option<f64>| -> Vec<f64> {
+        found.iter().filter_map(|(_, s, _)| pick(s)).collect()
+    };
     let condition = &mut of(&|s| {
         let (first, last) = (s.first()?, s.last()?);
-        (*last > 0.0).then(|| first / last)
+        // Below this the rank is short, and the quotient is round-off.
+        (*last > f64::EPSILON * k.max(m) as f64 * first).then(|| first / last)
     });
     let spectrum = (0..k.min(m)).map(|at| Range::of(&mut of(&|s| s.get(at).copied())).median).collect();
     let bases: Vec<Matrix> = found.iter().map(|(.., basis)| basis.clone()).collect();

@@ -73,7 +73,8 @@ pub fn layers(network: &Network, free: usize, rows: &Matrix) -> Vec<Layer> {
     let evaluator = Evaluator::<f64>::new(network);
     // Values of some rows only: memory and time.
     let widest = network.values().iter().map(|value| value.shape.elements()).max().unwrap_or(1);
-    let shown = rows.rows().min(((1 << 25) / widest.max(1)).max(1)).min(((1usize << 34) / work(network)).max(8));
+    let shown =
+        rows.rows().min(((1 << 25) / widest.max(1)).max(1)).min(((1usize << 34) / work(network)).max(8));
     let x = &rows.data()[..shown * rows.columns()];
     let mut left = vec![0usize; network.values().len()];
     for &id in network.inputs() {
@@ -119,12 +120,18 @@ pub fn layers(network: &Network, free: usize, rows: &Matrix) -> Vec<Layer> {
             Op::Normalizer(normalizer) => {
                 layer.left = before.min(outputs.saturating_sub(1));
                 layer.finding = Some(Statement::proved(match normalizer.name() {
-                    "LayerNormalization" => "the mean and the spread of its input are divided out: two numbers a group are lost".to_string(),
-                    name => format!("{name} keeps differences only: a number added to all its inputs leaves no trace"),
+                    "LayerNormalization" => {
+                        "the mean and the spread of its input are divided out: two numbers a group are lost"
+                            .to_string()
+                    }
+                    name => format!(
+                        "{name} keeps differences only: a number added to all its inputs leaves no trace"
+                    ),
                 }));
             }
             Op::Layout(layout) => {
-                let dropped = matches!(layout, Layout::Slice { .. } | Layout::Gather { .. }) && outputs < inputs;
+                let dropped =
+                    matches!(layout, Layout::Slice { .. } | Layout::Gather { .. }) && outputs < inputs;
                 if !dropped {
                     left[node.output.index()] = layer.left;
                     continue;
@@ -168,7 +175,11 @@ fn linear_layer(network: &Network, node: &Node, before: usize, layer: &mut Layer
             narrow(layer);
             if rank < n.min(m) {
                 layer.finding = Some(Statement::measured(
-                    format!("its matrix has rank {rank}, though {} was possible: {} directions collapse", n.min(m), n - rank),
+                    format!(
+                        "its matrix has rank {rank}, though {} was possible: {} directions collapse",
+                        n.min(m),
+                        n - rank
+                    ),
                     1,
                 ));
             }
@@ -183,7 +194,8 @@ fn linear_layer(network: &Network, node: &Node, before: usize, layer: &mut Layer
 
 /// The singular values of a linear node; `None` where it is too large.
 fn spectrum(network: &Network, node: &Node) -> Option<Vec<f64>> {
-    let (n, m) = (network.value(node.inputs[0]).shape.elements(), network.value(node.output).shape.elements());
+    let (n, m) =
+        (network.value(node.inputs[0]).shape.elements(), network.value(node.output).shape.elements());
     if let Op::Linear(Linear::Dense(dense)) = &node.op {
         let (k, l) = dense.sizes(network.params());
         let weight = network.param(dense.weight);
@@ -191,7 +203,8 @@ fn spectrum(network: &Network, node: &Node) -> Option<Vec<f64>> {
             return None;
         }
         // The same matrix for every row of the value.
-        let own = singular_values(&Matrix::new(weight.shape()[0], weight.shape()[1], weight.f64().to_vec()).ok()?);
+        let own =
+            singular_values(&Matrix::new(weight.shape()[0], weight.shape()[1], weight.f64().to_vec()).ok()?);
         let repeats = n / k.max(1);
         return Some(own.into_iter().flat_map(|s| std::iter::repeat_n(s, repeats)).collect());
     }
@@ -264,13 +277,20 @@ fn function_layer(function: Function, values: &[f64], rows: usize, size: usize, 
         layer.left = layer.left.min(typical);
     }
     let verb = if smooth { "saturated (slope under a thousandth of the largest)" } else { "off" };
-    let rest = if smooth { "each can still be undone, but not in few digits" } else { "what they held is gone" };
+    let rest =
+        if smooth { "each can still be undone, but not in few digits" } else { "what they held is gone" };
     layer.finding = Some(if total == rows * size {
         Statement::measured(format!("none of its {size} neurons is {verb}"), rows)
     } else {
-        let always = if dead > 0 { format!("{dead} of its {size} neurons are {verb} on every row; ") } else { String::new() };
+        let always = if dead > 0 {
+            format!("{dead} of its {size} neurons are {verb} on every row; ")
+        } else {
+            String::new()
+        };
         Statement::measured(
-            format!("{always}on an average row {share:.0} % are {verb}, so {typical} of {size} carry anything on a typical one: {rest}"),
+            format!(
+                "{always}on an average row {share:.0} % are {verb}, so {typical} of {size} carry anything on a typical one: {rest}"
+            ),
             rows,
         )
     });

@@ -58,7 +58,12 @@ pub struct DecoderBounds {
 }
 
 /// Measures.
-pub fn recoverable(network: &Network, rows: &Matrix, classes: &[usize], account: &JacobianAccount) -> Recoverable {
+pub fn recoverable(
+    network: &Network,
+    rows: &Matrix,
+    classes: &[usize],
+    account: &JacobianAccount,
+) -> Recoverable {
     let count = account.bases.len().min(rows.rows());
     let (mut kept_sum, mut all_sum) = (0.0, 0.0);
     let mut by_class: std::collections::BTreeMap<usize, (usize, f64)> = Default::default();
@@ -129,9 +134,12 @@ fn decoder(network: &Network, rows: &Matrix) -> Option<DecoderBounds> {
     let guess = predict(&y, &x, &rest, &held, width, ridge)?;
     let upper = mean_square(&guess, &x, &held);
     let upper_distance =
-        held.iter().enumerate().map(|(row, &i)| distance(guess.row(row), x.row(i))).sum::<f64>() / held.len() as f64;
-    let mean: Vec<f64> = (0..n).map(|j| rest.iter().map(|&i| x.row(i)[j]).sum::<f64>() / rest.len() as f64).collect();
-    let baseline = held.iter().map(|&i| distance(x.row(i), &mean).powi(2)).sum::<f64>() / (held.len() * n) as f64;
+        held.iter().enumerate().map(|(row, &i)| distance(guess.row(row), x.row(i))).sum::<f64>()
+            / held.len() as f64;
+    let mean: Vec<f64> =
+        (0..n).map(|j| rest.iter().map(|&i| x.row(i)[j]).sum::<f64>() / rest.len() as f64).collect();
+    let baseline =
+        held.iter().map(|&i| distance(x.row(i), &mean).powi(2)).sum::<f64>() / (held.len() * n) as f64;
     // The decoder's own steepness between neighbouring held-out outputs.
     let mut steepness: Vec<f64> = Vec::new();
     for a in 0..held.len() {
@@ -203,7 +211,8 @@ fn predict(y: &Matrix, x: &Matrix, fit: &[usize], ask: &[usize], width: f64, rid
     });
     let factor = Cholesky::new(&gram)?;
     let n = x.columns();
-    let mean: Vec<f64> = (0..n).map(|j| fit.iter().map(|&i| x.row(i)[j]).sum::<f64>() / fit.len() as f64).collect();
+    let mean: Vec<f64> =
+        (0..n).map(|j| fit.iter().map(|&i| x.row(i)[j]).sum::<f64>() / fit.len() as f64).collect();
     // Weights of the fitted rows for each asked one: solve on the smaller side.
     let mut weights = Matrix::zeros(ask.len(), fit.len());
     for (row, &a) in ask.iter().enumerate() {
@@ -222,6 +231,7 @@ fn predict(y: &Matrix, x: &Matrix, fit: &[usize], ask: &[usize], width: f64, rid
 }
 
 fn mean_square(guess: &Matrix, x: &Matrix, rows: &[usize]) -> f64 {
-    let total: f64 = rows.iter().enumerate().map(|(row, &i)| distance(guess.row(row), x.row(i)).powi(2)).sum();
+    let total: f64 =
+        rows.iter().enumerate().map(|(row, &i)| distance(guess.row(row), x.row(i)).powi(2)).sum();
     total / (rows.len() * x.columns()).max(1) as f64
 }

@@ -33,7 +33,8 @@ pub(crate) fn exact_pair(bounder: &Bounder, x1: &[f64], x2: &[f64], region: &Reg
         let (f1, f2) = (piece(bounder, &p1, true)?, piece(bounder, &p2, true)?);
         if f1.value == f2.value {
             let apart = p1 != p2;
-            return (apart && inside(&p1, region) && inside(&p2, region)).then_some(ExactPair { x1: p1, x2: p2 });
+            return (apart && inside(&p1, region) && inside(&p2, region))
+                .then_some(ExactPair { x1: p1, x2: p2 });
         }
         let (n, m) = (p1.len(), f1.value.len());
         // C₂ δ₂ − C₁ δ₁ = f₁ − f₂, the second point's unknowns first.
@@ -61,7 +62,8 @@ pub(crate) fn exact_pair(bounder: &Bounder, x1: &[f64], x2: &[f64], region: &Reg
         let (v1, v2) = (piece(bounder, &p1, false)?, piece(bounder, &p2, false)?);
         if v1.value == v2.value {
             let apart = p1 != p2;
-            return (apart && inside(&p1, region) && inside(&p2, region)).then_some(ExactPair { x1: p1, x2: p2 });
+            return (apart && inside(&p1, region) && inside(&p2, region))
+                .then_some(ExactPair { x1: p1, x2: p2 });
         }
         // The solution left a piece: again from the doubles next to it.
         (p1, p2) = (rationals(&doubles(&p1)), rationals(&doubles(&p2)));
@@ -120,7 +122,8 @@ fn solve(rows: &mut [Vec<RBig>], columns: usize, classes: &[usize]) -> Option<Ve
 }
 
 fn inside(x: &[RBig], region: &Region) -> bool {
-    let boxed = x.iter().enumerate().all(|(i, x)| rational(region.lower[i]) <= *x && *x <= rational(region.upper[i]));
+    let boxed =
+        x.iter().enumerate().all(|(i, x)| rational(region.lower[i]) <= *x && *x <= rational(region.upper[i]));
     let near = region.ball.as_ref().is_none_or(|ball| {
         let square = x.iter().zip(&ball.centre).fold(RBig::ZERO, |sum, (x, &c)| {
             let d = x - rational(c);

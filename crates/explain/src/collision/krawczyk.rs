@@ -84,7 +84,9 @@ pub(crate) fn enclose_pair(
     let c = Lu::new(&square(&jacobian, &rows, &unknowns, m, n)).solve(&Matrix::identity(equations))?;
     // |C F(u)|
     let newton: Vec<f64> = (0..equations)
-        .map(|i| c.row(i).iter().zip(&residual).fold(Interval::ZERO, |sum, (&c, &r)| sum + Interval::point(c) * r))
+        .map(|i| {
+            c.row(i).iter().zip(&residual).fold(Interval::ZERO, |sum, (&c, &r)| sum + Interval::point(c) * r)
+        })
         .map(|sum| sum.magnitude())
         .collect();
     let least = newton.iter().copied().fold(0.0, f64::max);

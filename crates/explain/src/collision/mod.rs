@@ -12,7 +12,7 @@ mod krawczyk;
 mod scan;
 mod search;
 
-use netinverse_base::{Budget, Progress, Result, Rng};
+use netinverse_base::{Budget, Result, Rng};
 use netinverse_bounds::{Bounder, Method};
 use netinverse_network::{Evaluator, Network};
 use serde::Serialize;
@@ -20,8 +20,8 @@ use serde::Serialize;
 use crate::Region;
 use crate::injectivity::{RankAnswer, full_rank};
 use scan::Place;
-pub(crate) use search::{distance, random_point};
 use search::{Points, across_facet, across_fold, along_null, approach, gap, nearest_pair};
+pub(crate) use search::{distance, random_point};
 
 /// Two different inputs with one output.
 #[derive(Debug, Clone, Serialize)]
@@ -36,6 +36,18 @@ pub struct Collision {
     pub output_gap: f64,
     /// Why there are two such inputs here, exactly.
     pub proof: CollisionProof,
+    /// The rows of data next to which it was looked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub near: Option<NearRows>,
+}
+
+/// Two rows of data.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct NearRows {
+    /// The row near x1 and the row near x2, counted from 0.
+    pub rows: [usize; 2],
+    /// How far apart the rows are.
+    pub distance: f64,
 }
 
 /// Why a collision exists.
@@ -109,13 +121,33 @@ impl<'a> Finder<'a> {
         Ok(Finder { network, bounder: Bounder::new(network)?, evaluator: Evaluator::new(network), region })
     }
 
-    /// Near two given inputs, moving both as little as possible.
-    pub fn near(&self, a: &[f64], b: &[f64], budget: &Budget, progress: &dyn Progress) -> Option<Collision> {
-        if let Some(found) = nearest_pair(self.network, self.region, a, b, budget, progress).and_then(|pair| self.prove(&pair)) {
-            return Some(found);
+    /// Near two given inputs, moving them as little as possible: at the layer that needs the fewest equations, else at the
+    /// output.
+    pub fn near(&self, a: &[f64], b: &[f64], budget: &Budget) -> Option<Collision> {
+        let enough = 0.9 * distance(a, b);
+        let mut best: Option<Collision> = None;
+        let mut keep = |found: Option<Collision>| {
+            if let Some(found) = found
+                && best.as_ref().is_none_or(|best| found.distance > best.distance)
+            {
+                best = Some(found);
+            }
+            best.as_ref().is_some_and(|best| best.distance >= enough)
+        };
+        let m = self.network.output_size();
+        for gate in search::gates(self.network, a).iter().take(3).filter(|gate| 2 * gate.on < m) {
+            let pair = search::agree_at(self.network, self.region, a, b, gate, budget);
+            if keep(pair.and_then(|pair| self.prove_at(&pair, &gate.after))) {
+                return best;
+            }
         }
-        let found = approach(&self.evaluator, self.region, a, b, false)?;
-        self.prove(&found)
+        let pair = nearest_pair(self.network, self.region, a, b, budget);
+        if keep(pair.and_then(|pair| self.prove(&pair))) {
+            return best;
+        }
+        let pair = approach(&self.evaluator, self.region, a, b, false);
+        keep(pair.and_then(|pair| self.prove(&pair)));
+        best
     }
 
     /// Where the map loses rank or turns over, on chords of the box.
@@ -125,26 +157,34 @@ impl<'a> Finder<'a> {
         let mut turned: Option<Points> = None;
         let mut attempts = 0;
         let square = self.network.output_size() == self.region.free().len();
-        scan::walk(&self.bounder, &self.evaluator, self.region, effort.chords, effort.pieces, &mut rng, &mut |place| {
-            attempts += 1;
-            found = match &place {
-                Place::Flat { x, along } => {
-                    let pair = along_null(&self.evaluator, self.region, x, along);
-                    pair.and_then(|pair| self.prove(&pair)).or_else(|| self.in_piece(x, along))
-                }
-                Place::Turn { before, after } if square => {
-                    turned.get_or_insert_with(|| (before.clone(), after.clone()));
-                    let pair = if self.bounder.is_piecewise_linear() {
-                        across_facet(&self.bounder, &self.evaluator, self.region, before, after)
-                    } else {
-                        across_fold(&self.evaluator, self.region, before, after)
-                    };
-                    pair.and_then(|pair| self.prove(&pair))
-                }
-                Place::Turn { .. } => None,
-            };
-            found.is_none() && attempts < 24 && budget.stop().is_none()
-        });
+        scan::walk(
+            &self.bounder,
+            &self.evaluator,
+            self.region,
+            effort.chords,
+            effort.pieces,
+            &mut rng,
+            &mut |place| {
+                attempts += 1;
+                found = match &place {
+                    Place::Flat { x, along } => {
+                        let pair = along_null(&self.evaluator, self.region, x, along);
+                        pair.and_then(|pair| self.prove(&pair)).or_else(|| self.in_piece(x, along))
+                    }
+                    Place::Turn { before, after } if square => {
+                        turned.get_or_insert_with(|| (before.clone(), after.clone()));
+                        let pair = if self.bounder.is_piecewise_linear() {
+                            across_facet(&self.bounder, &self.evaluator, self.region, before, after)
+                        } else {
+                            across_fold(&self.evaluator, self.region, before, after)
+                        };
+                        pair.and_then(|pair| self.prove(&pair))
+                    }
+                    Place::Turn { .. } => None,
+                };
+                found.is_none() && attempts < 24 && budget.stop().is_none()
+            },
+        );
         let turn = if found.is_none() { turned.and_then(|(a, b)| self.turn(a, b)) } else { None };
         Scanned { collision: found, turn }
     }
@@ -156,7 +196,8 @@ impl<'a> Finder<'a> {
         let length = length.min(self.bounder.piece_end(x, &back)?).min(self.region.diagonal());
         for share in [0.5, 0.05, 1e-3] {
             let step = |sign: f64| -> Vec<f64> {
-                let mut end: Vec<f64> = x.iter().zip(along).map(|(x, d)| x + sign * share * length * d).collect();
+                let mut end: Vec<f64> =
+                    x.iter().zip(along).map(|(x, d)| x + sign * share * length * d).collect();
                 self.region.clip(&mut end);
                 end
             };
@@ -168,10 +209,16 @@ impl<'a> Finder<'a> {
     }
 
     /// From pairs of points anywhere.
-    pub fn anywhere(&self, starts: usize, first: &[(Vec<f64>, Vec<f64>)], budget: &Budget) -> Option<Collision> {
+    pub fn anywhere(
+        &self,
+        starts: usize,
+        first: &[(Vec<f64>, Vec<f64>)],
+        budget: &Budget,
+    ) -> Option<Collision> {
         let mut rng = Rng::new(budget.seed(), 0xA11);
         let square = self.network.output_size() <= self.region.free().len();
-        let drawn = (0..starts).map(|_| (random_point(self.region, &mut rng), random_point(self.region, &mut rng)));
+        let drawn =
+            (0..starts).map(|_| (random_point(self.region, &mut rng), random_point(self.region, &mut rng)));
         let all: Vec<Points> = first.iter().cloned().chain(drawn.collect::<Vec<_>>()).collect();
         let mut proofs = 0;
         for (index, (a, b)) in all.iter().enumerate() {
@@ -222,56 +269,65 @@ impl<'a> Finder<'a> {
             if self.network.inputs().contains(&id) {
                 break;
             }
-            let name = self.network.value(id).name.clone();
-            let before = self.network.with_outputs(&[&name]).ok()?;
-            let evaluator = Evaluator::new(&before);
-            if gap(&evaluator, x1, x2) > 1e-9 {
+            let name = &self.network.value(id).name;
+            let before = self.network.with_outputs(&[name]).ok()?;
+            if gap(&Evaluator::new(&before), x1, x2) > 1e-9 {
                 break;
             }
-            let bounder = Bounder::new(&before).ok()?;
-            if let Some(exact) = exact::exact_pair(&bounder, x1, x2, self.region) {
-                return Some(self.rational(&exact, Some(name)));
-            }
-            if let Some(enclosed) = krawczyk::enclose_pair(&bounder, &evaluator, x1, x2, self.region) {
-                return Some(self.enclosed(enclosed, Some(name)));
+            if let Some(found) = self.prove_at(&(x1.clone(), x2.clone()), name) {
+                return Some(found);
             }
         }
         None
     }
 
+    /// Proves that two inputs next to these agree on a value through which everything passes.
+    fn prove_at(&self, (x1, x2): &Points, name: &str) -> Option<Collision> {
+        let before = self.network.with_outputs(&[name]).ok()?;
+        let bounder = Bounder::new(&before).ok()?;
+        if let Some(exact) = exact::exact_pair(&bounder, x1, x2, self.region) {
+            return Some(self.rational(&exact, Some(name.to_string())));
+        }
+        let enclosed = krawczyk::enclose_pair(&bounder, &Evaluator::new(&before), x1, x2, self.region)?;
+        Some(self.enclosed(enclosed, Some(name.to_string())))
+    }
+
     fn rational(&self, exact: &exact::ExactPair, through: Option<String>) -> Collision {
-            let (a, b) = (exact::doubles(&exact.x1), exact::doubles(&exact.x2));
-            let text = |x: &[dashu_ratio::RBig]| x.iter().map(ToString::to_string).collect::<Vec<_>>();
-            let rounded = [(&a, &exact.x1), (&b, &exact.x2)]
-                .iter()
-                .any(|(doubles, x)| doubles.iter().zip(*x).any(|(&d, x)| exact::rational(d) != *x));
-            let radius = if rounded {
-                a.iter().chain(&b).map(|x| x.abs()).fold(0.0, f64::max) * f64::EPSILON
-            } else {
-                0.0
-            };
-            let statement = match &through {
-                None => "f(x1) = f(x2) in rational arithmetic, for the exact inputs that are given as fractions".to_string(),
-                Some(name) => format!("x1 and x2 agree on `{name}`, through which everything passes, in rational arithmetic"),
-            };
-            let proof = CollisionProof {
-                method: "rational",
-                statement,
-                radius,
-                through,
-                exact: Some([text(&exact.x1), text(&exact.x2)]),
-            };
-            self.collision(a, b, proof)
+        let (a, b) = (exact::doubles(&exact.x1), exact::doubles(&exact.x2));
+        let text = |x: &[dashu_ratio::RBig]| x.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let rounded = [(&a, &exact.x1), (&b, &exact.x2)]
+            .iter()
+            .any(|(doubles, x)| doubles.iter().zip(*x).any(|(&d, x)| exact::rational(d) != *x));
+        let radius = if rounded {
+            a.iter().chain(&b).map(|x| x.abs()).fold(0.0, f64::max) * f64::EPSILON
+        } else {
+            0.0
+        };
+        let statement = match &through {
+            None => "f(x1) = f(x2) in rational arithmetic, for the exact inputs that are given as fractions"
+                .to_string(),
+            Some(name) => format!(
+                "x1 and x2 agree on `{name}`, through which everything passes, in rational arithmetic"
+            ),
+        };
+        let proof = CollisionProof {
+            method: "rational",
+            statement,
+            radius,
+            through,
+            exact: Some([text(&exact.x1), text(&exact.x2)]),
+        };
+        self.collision(a, b, proof)
     }
 
     fn enclosed(&self, found: krawczyk::Enclosed, through: Option<String>) -> Collision {
         let krawczyk::Enclosed { x1, x2, radius, coordinates } = found;
         let agree = match &through {
-            None => "f(x1) = f(x2)".to_string(),
-            Some(name) => format!("x1 and x2 agree on `{name}`, through which everything passes"),
+            None => "have f(x1) = f(x2)".to_string(),
+            Some(name) => format!("agree on `{name}`, through which everything passes"),
         };
         let statement = format!(
-            "within {radius:.1e} of the printed numbers there are x1 and x2 with {agree}: a Krawczyk test in {coordinates} coordinates"
+            "within {radius:.1e} of the printed numbers lie inputs x1 and x2 of the box that {agree}: a Krawczyk test in {coordinates} coordinates"
         );
         self.collision(x1, x2, CollisionProof { method: "krawczyk", statement, radius, through, exact: None })
     }
@@ -279,7 +335,7 @@ impl<'a> Finder<'a> {
     fn collision(&self, x1: Vec<f64>, x2: Vec<f64>, proof: CollisionProof) -> Collision {
         let slack = 2.0 * proof.radius * (x1.len() as f64).sqrt();
         let distance = ((distance(&x1, &x2) - slack) * (1.0 - 1e-12)).max(0.0);
-        Collision { distance, output_gap: gap(&self.evaluator, &x1, &x2), x1, x2, proof }
+        Collision { distance, output_gap: gap(&self.evaluator, &x1, &x2), x1, x2, proof, near: None }
     }
 
     /// Opposite orientations at two points, proved.

@@ -18,7 +18,6 @@ pub(crate) enum Place {
 
 /// The Jacobian at a point, restricted to the free inputs: what it says.
 pub(crate) struct Local {
-    pub(crate) rank: usize,
     /// The sign of the determinant where it is square and regular.
     pub(crate) sign: i8,
     /// A null vector over all inputs, where the rank is short.
@@ -32,7 +31,11 @@ pub(crate) fn local(evaluator: &Evaluator<f64>, x: &[f64], free: &[usize]) -> Lo
     evaluator.jacobian(x, &mut y, &mut jacobian);
     let matrix = Matrix::from_fn(m, k, |j, c| jacobian[j * n + free[c]]);
     // The right singular vectors of all directions: a wide matrix is filled up with zero rows.
-    let tall = if m < k { Matrix::from_fn(k, k, |j, c| if j < m { matrix.row(j)[c] } else { 0.0 }) } else { matrix.clone() };
+    let tall = if m < k {
+        Matrix::from_fn(k, k, |j, c| if j < m { matrix.row(j)[c] } else { 0.0 })
+    } else {
+        matrix.clone()
+    };
     let svd = Svd::new(&tall);
     let rank = svd.rank(Precision::F64);
     let null = (rank < k).then(|| {
@@ -43,7 +46,7 @@ pub(crate) fn local(evaluator: &Evaluator<f64>, x: &[f64], free: &[usize]) -> Lo
         along
     });
     let sign = if m == k && rank == k { Lu::new(&matrix).determinant().0 } else { 0 };
-    Local { rank, sign, null }
+    Local { sign, null }
 }
 
 /// Walks chords of the box and reports what is found, until `visit` says to stop or the work is done.

@@ -1,10 +1,10 @@
 //! Pairs of inputs with one output, as floating point finds them; proofs come after.
 
-use netinverse_base::{Budget, Progress, Rng, Silent};
+use netinverse_base::{Budget, Rng, Silent};
 use netinverse_bounds::Bounder;
 use netinverse_invert::solve::{Domain, Goal, Options, Polyhedron, solve};
 use netinverse_linalg::{Lu, Matrix, Precision, Svd};
-use netinverse_network::{Evaluator, Linear, Network, NetworkBuilder, Op};
+use netinverse_network::{Evaluator, Function, Linear, Network, NetworkBuilder, Op};
 
 use super::scan::local;
 use crate::Region;
@@ -32,7 +32,12 @@ fn scale(evaluator: &Evaluator<f64>, x: &[f64]) -> f64 {
 }
 
 /// Along a null vector: the farthest two points on the line whose outputs agree.
-pub(crate) fn along_null(evaluator: &Evaluator<f64>, region: &Region, x: &[f64], along: &[f64]) -> Option<Points> {
+pub(crate) fn along_null(
+    evaluator: &Evaluator<f64>,
+    region: &Region,
+    x: &[f64],
+    along: &[f64],
+) -> Option<Points> {
     let tolerance = 1e-11 * scale(evaluator, x);
     let reach = |sign: f64| -> Vec<f64> {
         let mut exit = f64::INFINITY;
@@ -116,7 +121,8 @@ fn both_sides(
             x1[i] += h * v[c];
             x2[i] += h * w[c];
         }
-        if region.contains(&x1) && region.contains(&x2) && gap(evaluator, &x1, &x2) <= tolerance * h.max(1e-3) {
+        if region.contains(&x1) && region.contains(&x2) && gap(evaluator, &x1, &x2) <= tolerance * h.max(1e-3)
+        {
             return Some((x1, x2));
         }
         h *= 0.5;
@@ -240,6 +246,69 @@ pub(crate) fn random_point(region: &Region, rng: &mut Rng) -> Vec<f64> {
     x
 }
 
+/// A layer of ReLUs at which two inputs can be made to agree: the value before it, the value after, and how many of its
+/// neurons are on at the first input.
+pub(crate) struct Gate {
+    pub(crate) before: String,
+    pub(crate) after: String,
+    pub(crate) on: usize,
+}
+
+/// The layers of ReLUs through which everything passes, those with the fewest neurons on at x first.
+pub(crate) fn gates(network: &Network, x: &[f64]) -> Vec<Gate> {
+    let cuts = network.cuts();
+    let mut gates = Vec::new();
+    let evaluator = Evaluator::<f64>::new(network);
+    for node in network.nodes() {
+        if node.op == Op::Function(Function::Relu) && cuts.contains(&node.output) {
+            let values = evaluator.values(x, &[node.inputs[0]]);
+            let name = |id| network.value(id).name.clone();
+            gates.push(Gate {
+                before: name(node.inputs[0]),
+                after: name(node.output),
+                on: values[0].iter().filter(|z| **z > 0.0).count(),
+            });
+        }
+    }
+    gates.sort_by_key(|gate| gate.on);
+    gates
+}
+
+/// The input nearest to b on which a layer of ReLUs writes what it writes for a: equations where a neuron is on, inequalities
+/// where it is off. There the outputs agree whatever comes after, and far fewer equations are to be solved.
+pub(crate) fn agree_at(
+    network: &Network,
+    region: &Region,
+    a: &[f64],
+    b: &[f64],
+    gate: &Gate,
+    budget: &Budget,
+) -> Option<Points> {
+    let before = network.with_outputs(&[&gate.before]).ok()?;
+    let size = before.output_size();
+    let mut z = vec![0.0; size];
+    Evaluator::<f64>::new(&before).forward(a, &mut z);
+    let margin = 1e-6 * z.iter().map(|z| z.abs()).fold(1.0, f64::max);
+    let (on, off): (Vec<usize>, Vec<usize>) = (0..size).partition(|&j| z[j] > 0.0);
+    let mut rows = vec![0.0; size * size];
+    let mut constants = Vec::with_capacity(size);
+    for (k, &j) in on.iter().chain(&off).enumerate() {
+        let equation = k < on.len();
+        rows[k * size + j] = if equation { 1.0 } else { -1.0 };
+        constants.push(if equation { -z[j] } else { -margin });
+    }
+    let goal = Goal::one(Polyhedron { rows, constants, equations: on.len() });
+    let mut options = Options::new(1);
+    options.starts = 0;
+    options.restarts = 0;
+    options.race = 0;
+    options.tolerance = vec![0.1 * margin];
+    let domain = Domain::boxed(region.lower.clone(), region.upper.clone());
+    let results = solve(&before, &domain, &[goal], &[b.to_vec()], &options, budget, &Silent);
+    let found = results.first()?.answers.first()?;
+    Some((a.to_vec(), found.x.clone()))
+}
+
 /// The pair nearest to two given inputs: `f(x₁) − f(x₂) = 0` for a network of both, inverted at zero.
 pub(crate) fn nearest_pair(
     network: &Network,
@@ -247,7 +316,6 @@ pub(crate) fn nearest_pair(
     a: &[f64],
     b: &[f64],
     budget: &Budget,
-    progress: &dyn Progress,
 ) -> Option<Points> {
     let both = difference(network).ok()?;
     let twice = |side: &[f64]| [side, side].concat();
@@ -260,7 +328,6 @@ pub(crate) fn nearest_pair(
     options.steps = 60;
     let evaluator = Evaluator::<f64>::new(network);
     options.tolerance = vec![1e-10 * scale(&evaluator, a)];
-    let _ = progress;
     let goal = Goal::one(Polyhedron::point(&vec![0.0; m]));
     let results = solve(&both, &domain, &[goal], &[[a, b].concat()], &options, budget, &Silent);
     let found = results.first()?.answers.first()?;

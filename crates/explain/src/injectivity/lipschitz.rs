@@ -52,7 +52,9 @@ pub(crate) fn residual(bounder: &Bounder, ranges: Option<&Ranges>) -> Option<Res
                 let [a, b] = [step.inputs[0], step.inputs[1]];
                 let largest = |value: usize| {
                     let range = ranges.and_then(|ranges| ranges.of(value));
-                    range.map_or(f64::INFINITY, |range| range.iter().map(|x| x.magnitude()).fold(0.0, f64::max))
+                    range.map_or(f64::INFINITY, |range| {
+                        range.iter().map(|x| x.magnitude()).fold(0.0, f64::max)
+                    })
                 };
                 let term = |factor: f64, constant: f64| if constant == 0.0 { 0.0 } else { factor * constant };
                 (term(largest(a), constant[b]) + term(largest(b), constant[a])) * UP
@@ -89,7 +91,9 @@ fn identity_factor(rows: &LinearRows, at: usize, size: usize) -> Option<f64> {
 
 /// The largest slope of a function on its range.
 fn steepest(function: Function, range: Option<&[netinverse_linalg::Interval]>) -> f64 {
-    let on = |x: netinverse_linalg::Interval| enclose::derivative(function, x).map_or(f64::INFINITY, |s| s.magnitude());
+    let on = |x: netinverse_linalg::Interval| {
+        enclose::derivative(function, x).map_or(f64::INFINITY, |s| s.magnitude())
+    };
     match range {
         Some(range) => range.iter().map(|&x| on(x)).fold(0.0, f64::max),
         None => on(netinverse_linalg::Interval::ENTIRE),

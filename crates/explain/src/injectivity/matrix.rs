@@ -40,7 +40,9 @@ pub(crate) fn orientation(a: &Matrix) -> i8 {
     let mut sign = 1;
     for column in 0..k {
         let size = |row: &Vec<Interval>| row[column].lo().max(-row[column].hi());
-        let Some(pivot) = (column..k).max_by(|&p, &q| size(&rows[p]).total_cmp(&size(&rows[q]))) else { return 0 };
+        let Some(pivot) = (column..k).max_by(|&p, &q| size(&rows[p]).total_cmp(&size(&rows[q]))) else {
+            return 0;
+        };
         if pivot != column {
             rows.swap(pivot, column);
             sign = -sign;
@@ -72,9 +74,8 @@ pub(crate) fn inverse(a: &Matrix) -> Option<Matrix> {
 pub(crate) fn norm_bound(a: &Matrix) -> f64 {
     let frobenius = a.data().iter().map(|v| v * v).sum::<f64>().sqrt();
     let row = a.iter_rows().map(|row| row.iter().map(|v| v.abs()).sum::<f64>()).fold(0.0, f64::max);
-    let column = (0..a.columns())
-        .map(|j| (0..a.rows()).map(|i| a.row(i)[j].abs()).sum::<f64>())
-        .fold(0.0, f64::max);
+    let column =
+        (0..a.columns()).map(|j| (0..a.rows()).map(|i| a.row(i)[j].abs()).sum::<f64>()).fold(0.0, f64::max);
     frobenius.min((row * column).sqrt()) * UP
 }
 
@@ -84,12 +85,17 @@ mod tests {
 
     #[test]
     fn orientations_are_signs_of_determinants() {
-        let of = |rows: &[f64]| orientation(&Matrix::new(rows.len().isqrt(), rows.len().isqrt(), rows.to_vec()).unwrap());
+        let of = |rows: &[f64]| {
+            orientation(&Matrix::new(rows.len().isqrt(), rows.len().isqrt(), rows.to_vec()).unwrap())
+        };
         assert_eq!(of(&[2.0]), 1);
         assert_eq!(of(&[0.0, 1.0, 1.0, 0.0]), -1);
         assert_eq!(of(&[0.0, 0.0, 3.0, 2.0, 0.0, 0.0, 0.0, 4.0, 0.0]), 1);
         assert_eq!(of(&[1.0, 2.0, 2.0, 4.0]), 0);
-        assert_eq!(of(&[0.1, 0.3, 0.3, 0.9]), orientation(&Matrix::new(2, 2, vec![0.1, 0.3, 0.3, 0.9]).unwrap()));
+        assert_eq!(
+            of(&[0.1, 0.3, 0.3, 0.9]),
+            orientation(&Matrix::new(2, 2, vec![0.1, 0.3, 0.3, 0.9]).unwrap())
+        );
     }
 
     #[test]

@@ -18,8 +18,8 @@ mod rank;
 mod structure;
 
 pub(crate) use matrix::{UP, rounding};
-pub(crate) use rank::{RankAnswer, full_rank};
 pub use pairs::{Effort, PairProof, prove_injective};
+pub(crate) use rank::{RankAnswer, full_rank};
 
 use netinverse_base::{Budget, Progress, Result};
 use netinverse_bounds::{Bounder, Method, Ranges};
@@ -144,8 +144,11 @@ pub fn prove_by_pairs(
     if proof.injective {
         let name = |id: &ValueId| network.value(*id).name.clone();
         let join = |ids: &[ValueId]| ids.iter().map(name).collect::<Vec<_>>().join(", ");
-        found.parts =
-            vec![Part { from: join(network.inputs()), to: join(network.outputs()), how: pair_words(proof.pairs) }];
+        found.parts = vec![Part {
+            from: join(network.inputs()),
+            to: join(network.outputs()),
+            how: pair_words(proof.pairs),
+        }];
         found.modulus = Some(proof.modulus);
     }
     Ok(found)

@@ -91,7 +91,16 @@ pub fn prove_injective(
     for (column, &i) in free.iter().enumerate() {
         directions[i * k + column] = 1.0;
     }
-    let mut search = PairSearch { bounder, region, free, directions, workspace: bounder.workspace(), modulus: f64::INFINITY, orientation: 0, undefined: false };
+    let mut search = PairSearch {
+        bounder,
+        region,
+        free,
+        directions,
+        workspace: bounder.workspace(),
+        modulus: f64::INFINITY,
+        orientation: 0,
+        undefined: false,
+    };
     search.run(effort, budget, progress)
 }
 
@@ -169,7 +178,8 @@ impl PairSearch<'_> {
             }
         }
         let injective = heap.is_empty() && stuck.is_empty() && !self.undefined;
-        let rest = heap.into_sorted_vec().into_iter().rev().take(64).map(|pair| (middle(&pair.a), middle(&pair.b)));
+        let rest =
+            heap.into_sorted_vec().into_iter().rev().take(64).map(|pair| (middle(&pair.a), middle(&pair.b)));
         stuck.extend(rest);
         PairProof {
             injective,
@@ -208,7 +218,10 @@ impl PairSearch<'_> {
 
     fn size(&self, a: &Cell, b: &Cell) -> f64 {
         let width = |cell: &Cell| -> f64 {
-            self.free.iter().map(|&i| (cell.upper[i] - cell.lower[i]) / (self.region.upper[i] - self.region.lower[i])).fold(0.0, f64::max)
+            self.free
+                .iter()
+                .map(|&i| (cell.upper[i] - cell.lower[i]) / (self.region.upper[i] - self.region.lower[i]))
+                .fold(0.0, f64::max)
         };
         width(a).max(width(b))
     }
@@ -226,7 +239,9 @@ impl PairSearch<'_> {
             }
         }
         let k = self.free.len();
-        let Some(mut slopes) = self.bounder.slopes(&a.ranges, &b.ranges) else { return self.cut(a, b, same, None) };
+        let Some(mut slopes) = self.bounder.slopes(&a.ranges, &b.ranges) else {
+            return self.cut(a, b, same, None);
+        };
         let secant = self.bounder.secant(&slopes, &self.directions, k);
         if !same && self.apart(&secant, a, b, farthest) {
             return Settled::Yes;
@@ -288,7 +303,8 @@ impl PairSearch<'_> {
                 let (mut entry, mut spread) = (0.0, 0.0);
                 for l in 0..m {
                     entry += row[l] * centre.row(l)[j];
-                    spread += row[l].abs() * (secant.radius[l * k + j] + rounding(m) * centre.row(l)[j].abs());
+                    spread +=
+                        row[l].abs() * (secant.radius[l * k + j] + rounding(m) * centre.row(l)[j].abs());
                 }
                 sum = sum + Interval::around(entry, spread * UP + 1e-280) * difference[j];
             }
@@ -324,7 +340,11 @@ impl PairSearch<'_> {
                 let width = cell.upper[i] - cell.lower[i];
                 let middle = cell.lower[i].midpoint(cell.upper[i]);
                 let relative = width / (self.region.upper[i] - self.region.lower[i]);
-                if relative > 1e-7 && cell.lower[i] < middle && middle < cell.upper[i] && width * weight > best.0 {
+                if relative > 1e-7
+                    && cell.lower[i] < middle
+                    && middle < cell.upper[i]
+                    && width * weight > best.0
+                {
                     best = (width * weight, Settled::Cut(i, first));
                 }
             }

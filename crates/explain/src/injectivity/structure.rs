@@ -49,8 +49,11 @@ pub(crate) fn recover(bounder: &Bounder, fixed: &[bool], ranges: Option<&Ranges>
             match &step.kind {
                 StepKind::Linear(rows) => {
                     walk.linear_single(rows, step.inputs, step.output);
-                    let unknown: usize =
-                        step.inputs.iter().map(|&input| walk.known[input].iter().filter(|k| !**k).count()).sum();
+                    let unknown: usize = step
+                        .inputs
+                        .iter()
+                        .map(|&input| walk.known[input].iter().filter(|k| !**k).count())
+                        .sum();
                     let known = walk.known[step.output].iter().filter(|k| **k).count();
                     let state = unknown * (sizes[step.output] + 1) + known;
                     if unknown > 0 && known > 0 && tried[index] != state {
@@ -58,7 +61,9 @@ pub(crate) fn recover(bounder: &Bounder, fixed: &[bool], ranges: Option<&Ranges>
                         walk.linear_solve(rows, step.inputs, step.output);
                     }
                 }
-                StepKind::Function(function) => walk.function_backward(*function, step.inputs[0], step.output),
+                StepKind::Function(function) => {
+                    walk.function_backward(*function, step.inputs[0], step.output)
+                }
                 StepKind::Product => walk.product_backward(step.inputs, step.output),
                 StepKind::Softmax { size, stride } => {
                     walk.softmax_backward(*size, *stride, step.inputs[0], step.output);
@@ -109,7 +114,9 @@ impl Walk<'_> {
         for j in 0..self.known[output].len() {
             if !self.known[output][j] {
                 let mut known = true;
-                rows.for_row(j, |input, i, w, r| known &= (w == 0.0 && r == 0.0) || self.known[inputs[input]][i]);
+                rows.for_row(j, |input, i, w, r| {
+                    known &= (w == 0.0 && r == 0.0) || self.known[inputs[input]][i]
+                });
                 if known {
                     self.learn(output, j);
                 }
@@ -289,7 +296,8 @@ fn opposites(bounder: &Bounder) -> Vec<Vec<(usize, usize)>> {
         }
         // Rows by the places of their entries: only those can be multiples of each other.
         type Row = Vec<(usize, usize, f64)>;
-        let mut alike: std::collections::BTreeMap<Vec<(usize, usize)>, Vec<(usize, Row)>> = Default::default();
+        let mut alike: std::collections::BTreeMap<Vec<(usize, usize)>, Vec<(usize, Row)>> =
+            Default::default();
         for j in 0..sizes[step.output] {
             let mut row: Row = Vec::new();
             let mut certain = rows.exact_bias(j).is_some();

@@ -32,9 +32,8 @@ impl Chain {
     pub fn dense_from(&mut self, from: ValueId, weight: &Matrix, bias: Option<&[f64]>) -> ValueId {
         let shape = Shape::new([weight.rows(), weight.columns()]).unwrap();
         let id = self.builder.param(Param::from_f64("W", shape, weight.data().to_vec()).unwrap());
-        let bias = bias.map(|b| {
-            self.builder.param(Param::from_f64("b", Shape::vector(b.len()), b.to_vec()).unwrap())
-        });
+        let bias = bias
+            .map(|b| self.builder.param(Param::from_f64("b", Shape::vector(b.len()), b.to_vec()).unwrap()));
         let dense = Dense { weight: id, bias, order: WeightOrder::OutputsFirst };
         self.builder.node("dense", Op::Linear(Linear::Dense(dense)), &[from]).unwrap()
     }
@@ -72,9 +71,9 @@ impl Chain {
     }
 
     pub fn scale(&mut self, from: ValueId, factors: &[f64]) -> ValueId {
-        let id = self.builder.param(
-            Param::from_f64("s", Shape::new([1, factors.len()]).unwrap(), factors.to_vec()).unwrap(),
-        );
+        let id = self
+            .builder
+            .param(Param::from_f64("s", Shape::new([1, factors.len()]).unwrap(), factors.to_vec()).unwrap());
         let scale = Scale { scale: Some(id), shift: None };
         self.builder.node("scale", Op::Linear(Linear::Scale(scale)), &[from]).unwrap()
     }
@@ -152,7 +151,8 @@ pub fn known(number: usize, seed: u64) -> Known {
             let mut width = n;
             for layer in 0..1 + rng.below(3) {
                 let next = (width + rng.below(5)).min(16);
-                let function = [Function::Sigmoid, Function::Tanh, Function::LeakyRelu { alpha: 0.2 }][(layer + rng.below(3)) % 3];
+                let function = [Function::Sigmoid, Function::Tanh, Function::LeakyRelu { alpha: 0.2 }]
+                    [(layer + rng.below(3)) % 3];
                 let (w, b) = (normal(&mut rng, next, width), vector(&mut rng, next, 0.5));
                 chain.dense(&w, Some(&b)).apply(function);
                 width = next;

@@ -193,8 +193,10 @@ fn check_file(path: &Path) -> Result<()> {
             .hint("explanations are written as .json or .html"));
     }
     match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        Some(folder) if !folder.is_dir() => Err(Error::input(format!("there is no folder `{}`", folder.display()))
-            .at(Place::Option("-o".into()))),
+        Some(folder) if !folder.is_dir() => {
+            Err(Error::input(format!("there is no folder `{}`", folder.display()))
+                .at(Place::Option("-o".into())))
+        }
         _ => Ok(()),
     }
 }
@@ -208,7 +210,10 @@ fn command(options: &ExplainOptions) -> String {
         }
     };
     add("--data", options.data.clone());
-    add("--rows", options.rows.map(|r| format!("{}..{}", r.start, r.end.map_or(String::new(), |e| e.to_string()))));
+    add(
+        "--rows",
+        options.rows.map(|r| format!("{}..{}", r.start, r.end.map_or(String::new(), |e| e.to_string()))),
+    );
     add("--labels", options.labels.clone());
     add("--bounds", options.bounds.clone());
     add("--point", options.point.clone());

@@ -71,7 +71,8 @@ pub(super) fn page(
             lines: vec![("σ".into(), e.jacobian.spectrum.clone())],
             logarithmic: true,
         };
-        jacobian = jacobian.chart(&lines.svg(), "The Jacobian's singular values: what lies far down is hard to get back.");
+        jacobian = jacobian
+            .chart(&lines.svg(), "The Jacobian's singular values: what lies far down is hard to get back.");
     }
     page.push(jacobian);
     if let Some(draw) = &draw
@@ -125,7 +126,8 @@ pub(super) fn page(
                 .filter(|cluster| cluster.rows > 1)
                 .take(20)
                 .map(|c| {
-                    let caption = format!("{} {}: {} rows ({:.0} %)", clusters.kind, c.class, c.rows, 100.0 * c.share);
+                    let caption =
+                        format!("{} {}: {} rows ({:.0} %)", clusters.kind, c.class, c.rows, 100.0 * c.share);
                     (draw.grey(data.row(c.representative)), caption)
                 })
                 .collect();
