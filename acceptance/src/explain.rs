@@ -160,7 +160,7 @@ fn random_networks(options: &Options) -> Result<Verdict> {
 fn random_network(rng: &mut Rng, n: usize, m: usize) -> Result<Network> {
     let mut chain = Chain::new(n);
     let mut width = n;
-    for _ in 0..1 + rng.below(2) {
+    for _ in 0..=rng.below(2) {
         let next = n + rng.below(17 - n);
         let functions = [
             Function::Relu,

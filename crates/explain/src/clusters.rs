@@ -1,6 +1,8 @@
 //! Rows that share an output, grouped by connection: two rows of a group are joined by a path that keeps the output's class
 //! (or bin), through other rows where the straight line does not.
 
+use std::collections::BTreeMap;
+
 use netinverse_base::Budget;
 use netinverse_linalg::{Matrix, symmetric_eigen};
 use netinverse_network::{Evaluator, Network};
@@ -135,7 +137,7 @@ pub fn clusters(network: &Network, rows: &Matrix, budget: &Budget) -> Clusters {
                 }
             }
         }
-        let mut groups: std::collections::BTreeMap<usize, Vec<usize>> = Default::default();
+        let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for &i in &members {
             groups.entry(root(&mut sets, i)).or_default().push(i);
         }

@@ -134,12 +134,11 @@ pub fn explain(
     assert_eq!(region.lower.len(), n, "one interval an input");
     let free = region.free();
     let samples;
-    let rows = match &question.data {
-        Some(data) => data,
-        None => {
-            samples = sample(region, budget.seed());
-            &samples
-        }
+    let rows = if let Some(data) = &question.data {
+        data
+    } else {
+        samples = sample(region, budget.seed());
+        &samples
     };
     let classes = classes(network, rows, question.labels.as_deref());
     let data = question.data.as_ref().map(|data| (data, &classes[..]));

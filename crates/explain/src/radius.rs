@@ -111,7 +111,9 @@ pub fn at_point(
     } else if fixed {
         let basis = Matrix::from_fn(n, free.len(), |i, c| f64::from(u8::from(free[c] == i)));
         let mut start = x.to_vec();
-        free.iter().for_each(|&i| start[i] = 0.0);
+        for &i in free {
+            start[i] = 0.0;
+        }
         (restricted(&headless, &start, &basis)?, free.iter().map(|&i| x[i]).collect())
     } else {
         (headless, x.to_vec())

@@ -24,8 +24,7 @@ pub fn behead(network: &Network) -> Result<Headless> {
     let whole = |network: Network| Headless { network, tail: Vec::new(), softmax: false };
     let &[output] = network.outputs() else { return Ok(whole(network.clone())) };
     let (mut at, mut tail, mut softmax) = (output, Vec::new(), false);
-    loop {
-        let Some(node) = network.nodes().iter().find(|node| node.output == at) else { break };
+    while let Some(node) = network.nodes().iter().find(|node| node.output == at) {
         let before = match (&node.op, &node.inputs[..]) {
             (Op::Function(function), &[input]) if function.is_injective() => input,
             (Op::Layout(Layout::Reshape { .. } | Layout::Transpose { .. }), &[input]) => input,

@@ -164,7 +164,7 @@ fn one_to_one(
     progress.stage("looking for an inverse", None);
     let proof = prove_by_parts(network, region, budget, progress)?;
     if proof.proved() {
-        accept(decision, proof);
+        accept(decision, &proof);
         return Ok(());
     }
     let finder = Finder::new(network, region)?;
@@ -187,7 +187,7 @@ fn one_to_one(
         }
         let proof = prove_by_pairs(network, region, Effort { pairs, matrices }, budget, progress)?;
         if proof.proved() {
-            accept(decision, proof);
+            accept(decision, &proof);
             return Ok(());
         }
         if let Some(collision) = finder.anywhere(starts, &proof.open, budget) {
@@ -206,14 +206,14 @@ fn one_to_one(
         progress,
     )?;
     if proof.proved() {
-        accept(decision, proof);
+        accept(decision, &proof);
     } else if let Some(collision) = finder.anywhere(0, &proof.open, budget) {
         refuse(decision, collision);
     }
     Ok(())
 }
 
-fn accept(decision: &mut Decision, proof: Injectivity) {
+fn accept(decision: &mut Decision, proof: &Injectivity) {
     decision.verdict = Verdict::Invertible;
     decision.modulus = proof.modulus.filter(|modulus| modulus.is_finite());
     for part in &proof.parts {
@@ -241,21 +241,20 @@ fn collide(
     options: &DecideOptions,
     budget: &Budget,
 ) -> Option<Collision> {
-    let pairs = match data {
-        Some((rows, classes)) => row_pairs(rows, classes, region, options.candidates),
-        None => {
-            let mut rng = Rng::new(budget.seed(), 0xC011);
-            (0..options.candidates)
-                .map(|_| {
-                    let a = random_point(region, &mut rng);
-                    // Towards the opposite end of the box, so that they are far apart.
-                    let mut b: Vec<f64> =
-                        (0..a.len()).map(|i| region.lower[i] + region.upper[i] - a[i]).collect();
-                    region.clip(&mut b);
-                    Candidate { a, b, rows: None }
-                })
-                .collect()
-        }
+    let pairs = if let Some((rows, classes)) = data {
+        row_pairs(rows, classes, region, options.candidates)
+    } else {
+        let mut rng = Rng::new(budget.seed(), 0xC011);
+        (0..options.candidates)
+            .map(|_| {
+                let a = random_point(region, &mut rng);
+                // Towards the opposite end of the box, so that they are far apart.
+                let mut b: Vec<f64> =
+                    (0..a.len()).map(|i| region.lower[i] + region.upper[i] - a[i]).collect();
+                region.clip(&mut b);
+                Candidate { a, b, rows: None }
+            })
+            .collect()
     };
     let mut best: Option<Collision> = None;
     for Candidate { a, b, rows } in &pairs {

@@ -163,32 +163,29 @@ fn linear_layer(network: &Network, node: &Node, before: usize, layer: &mut Layer
     if matches!(node.op, Op::Linear(Linear::Scale(_))) {
         return;
     }
-    match spectrum(network, node) {
-        Some(values) => {
-            let largest = values.first().copied().unwrap_or(0.0);
-            let threshold = n.max(m) as f64 * f64::EPSILON / 2.0 * largest;
-            let rank = values.iter().take_while(|&&s| s > threshold).count();
-            layer.rank = Some(rank);
-            layer.sigma_max = Some(largest);
-            layer.sigma_min = values.last().copied();
-            layer.left = before.min(rank);
-            narrow(layer);
-            if rank < n.min(m) {
-                layer.finding = Some(Statement::measured(
-                    format!(
-                        "its matrix has rank {rank}, though {} was possible: {} directions collapse",
-                        n.min(m),
-                        n - rank
-                    ),
-                    1,
-                ));
-            }
-            layer.spectrum = values;
+    if let Some(values) = spectrum(network, node) {
+        let largest = values.first().copied().unwrap_or(0.0);
+        let threshold = n.max(m) as f64 * f64::EPSILON / 2.0 * largest;
+        let rank = values.iter().take_while(|&&s| s > threshold).count();
+        layer.rank = Some(rank);
+        layer.sigma_max = Some(largest);
+        layer.sigma_min = values.last().copied();
+        layer.left = before.min(rank);
+        narrow(layer);
+        if rank < n.min(m) {
+            layer.finding = Some(Statement::measured(
+                format!(
+                    "its matrix has rank {rank}, though {} was possible: {} directions collapse",
+                    n.min(m),
+                    n - rank
+                ),
+                1,
+            ));
         }
-        None => {
-            layer.sigma_max = Some(power_iteration(network, node));
-            narrow(layer);
-        }
+        layer.spectrum = values;
+    } else {
+        layer.sigma_max = Some(power_iteration(network, node));
+        narrow(layer);
     }
 }
 
@@ -230,7 +227,9 @@ fn power_iteration(network: &Network, node: &Node) -> f64 {
         if length == 0.0 {
             return sigma;
         }
-        v.iter_mut().for_each(|v| *v /= length);
+        for v in &mut v {
+            *v /= length;
+        }
         evaluator.jvp(&zero, &v, &mut y, &mut image);
         sigma = f64::dot(&image, &image).sqrt();
         evaluator.vjp(&zero, &image, &mut y, &mut back);

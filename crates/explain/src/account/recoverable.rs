@@ -4,6 +4,7 @@ use netinverse_invert::closed_form::energy::{Pca, energy_kept_by_random};
 use netinverse_linalg::{Cholesky, Matrix, dot};
 use netinverse_network::{Evaluator, Network};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 use super::JacobianAccount;
 use crate::collision::distance;
@@ -66,7 +67,7 @@ pub fn recoverable(
 ) -> Recoverable {
     let count = account.bases.len().min(rows.rows());
     let (mut kept_sum, mut all_sum) = (0.0, 0.0);
-    let mut by_class: std::collections::BTreeMap<usize, (usize, f64)> = Default::default();
+    let mut by_class: BTreeMap<usize, (usize, f64)> = BTreeMap::new();
     for (index, basis) in account.bases.iter().take(count).enumerate() {
         let x = rows.row(index);
         let seen = basis.apply_left(x);

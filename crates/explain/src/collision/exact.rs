@@ -116,7 +116,7 @@ fn solve(rows: &mut [Vec<RBig>], columns: usize, classes: &[usize]) -> Option<Ve
     }
     let mut solution = vec![RBig::ZERO; columns];
     for (row, &column) in pivots.iter().enumerate() {
-        solution[column] = rows[row][columns].clone();
+        solution[column].clone_from(&rows[row][columns]);
     }
     Some(solution)
 }

@@ -87,7 +87,7 @@ pub(crate) fn enclose_pair(
         .map(|i| {
             c.row(i).iter().zip(&residual).fold(Interval::ZERO, |sum, (&c, &r)| sum + Interval::point(c) * r)
         })
-        .map(|sum| sum.magnitude())
+        .map(Interval::magnitude)
         .collect();
     let least = newton.iter().copied().fold(0.0, f64::max);
     let mut radius = (4.0 * least).max(1e-14 * diagonal.max(1e-6));
@@ -156,8 +156,9 @@ fn contracts(
             let target = f64::from(u8::from(i == l));
             total += ((target - sum).abs() + spread + rounding(k) * (1.0 + magnitude)) * radius * UP;
         }
-        // Not written as `>=`, so that what is not a number does not pass.
-        if !(total * UP < radius) {
+        // What is not a number is not below the radius.
+        let below = total * UP < radius;
+        if !below {
             return Some(false);
         }
     }
@@ -180,7 +181,7 @@ fn finish(
         })
     };
     let inside = within(&x1) && within(&x2);
-    (apart > 4.0 * radius && inside).then(|| Enclosed { x1, x2, radius, coordinates: unknowns.len() })
+    (apart > 4.0 * radius && inside).then_some(Enclosed { x1, x2, radius, coordinates: unknowns.len() })
 }
 
 /// f at a point, enclosed.

@@ -79,10 +79,10 @@ pub(crate) fn walk(
             let next = (t + 1e-9 + length).min(1.0);
             let x = at(0.5 * (t + next));
             let here = local(evaluator, &x, &free);
-            if let Some(along) = here.null {
-                if !visit(Place::Flat { x: x.clone(), along }) {
-                    return;
-                }
+            if let Some(along) = here.null
+                && !visit(Place::Flat { x: x.clone(), along })
+            {
+                return;
             }
             if here.sign != 0 {
                 if let Some((earlier, sign)) = &before
@@ -139,7 +139,7 @@ fn ends(region: &Region, free: &[usize], chord: usize, rng: &mut Rng) -> (Vec<f6
         }
         x
     };
-    if chord % 4 == 0 {
+    if chord.is_multiple_of(4) {
         let a = draw(true);
         let mut b = a.clone();
         for &i in free {

@@ -1,7 +1,7 @@
 //! Residual steps: `y = c x + g(x)` is injective where g has a Lipschitz constant below |c|, and |y − y′| ≥ (|c| − L) |x − x′|.
 
 use netinverse_bounds::{Bounder, LinearRows, Ranges, StepKind};
-use netinverse_linalg::{Matrix, Svd};
+use netinverse_linalg::{Interval, Matrix, Svd};
 use netinverse_network::{Function, enclose};
 
 use super::matrix::{UP, rounding};
@@ -90,13 +90,11 @@ fn identity_factor(rows: &LinearRows, at: usize, size: usize) -> Option<f64> {
 }
 
 /// The largest slope of a function on its range.
-fn steepest(function: Function, range: Option<&[netinverse_linalg::Interval]>) -> f64 {
-    let on = |x: netinverse_linalg::Interval| {
-        enclose::derivative(function, x).map_or(f64::INFINITY, |s| s.magnitude())
-    };
+fn steepest(function: Function, range: Option<&[Interval]>) -> f64 {
+    let on = |x: Interval| enclose::derivative(function, x).map_or(f64::INFINITY, Interval::magnitude);
     match range {
         Some(range) => range.iter().map(|&x| on(x)).fold(0.0, f64::max),
-        None => on(netinverse_linalg::Interval::ENTIRE),
+        None => on(Interval::ENTIRE),
     }
 }
 

@@ -249,7 +249,7 @@ impl PairSearch<'_> {
         // Boxes that are far apart are told apart by their outputs; the rank of what lies between need not be full.
         let touching = same || self.touching(a, b);
         let mut work = if touching { effort.matrices } else { effort.matrices / 16 };
-        match full_rank_from(self.bounder, secant.clone(), &mut slopes, &self.directions, k, &mut work) {
+        match full_rank_from(self.bounder, &secant, &mut slopes, &self.directions, k, &mut work) {
             RankAnswer::Full(proof) => {
                 self.modulus = self.modulus.min(proof.modulus);
                 self.orientation = proof.orientation;

@@ -40,13 +40,13 @@ pub(crate) fn full_rank(
 ) -> RankAnswer {
     let root = bounder.secant(slopes, directions, k);
     *work = work.saturating_sub(1);
-    full_rank_from(bounder, root, slopes, directions, k, work)
+    full_rank_from(bounder, &root, slopes, directions, k, work)
 }
 
 /// The same, where the matrix of all slopes is there already.
 pub(crate) fn full_rank_from(
     bounder: &Bounder,
-    root: Secant,
+    root: &Secant,
     slopes: &mut SlopeBox,
     directions: &[f64],
     k: usize,
@@ -78,7 +78,7 @@ pub(crate) fn full_rank_from(
         bound: Matrix::zeros(k, k),
         orientation: 0,
     };
-    match search.node(&root) {
+    match search.node(root) {
         Leaf::Regular => return search.proof(),
         Leaf::Broken => return RankAnswer::Unknown,
         Leaf::Open => {}

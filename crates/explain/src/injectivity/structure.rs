@@ -6,6 +6,8 @@
 //! inputs become known, f is injective: couplings split or masked, orthogonal and triangular mixing, and all layers that are
 //! bijections by themselves.
 
+use std::collections::{BTreeMap, HashMap};
+
 use netinverse_bounds::{Bounder, LinearRows, Ranges, StepKind};
 use netinverse_linalg::{Interval, Matrix, Precision, Svd};
 use netinverse_network::{Function, enclose};
@@ -62,7 +64,7 @@ pub(crate) fn recover(bounder: &Bounder, fixed: &[bool], ranges: Option<&Ranges>
                     }
                 }
                 StepKind::Function(function) => {
-                    walk.function_backward(*function, step.inputs[0], step.output)
+                    walk.function_backward(*function, step.inputs[0], step.output);
                 }
                 StepKind::Product => walk.product_backward(step.inputs, step.output),
                 StepKind::Softmax { size, stride } => {
@@ -115,7 +117,7 @@ impl Walk<'_> {
             if !self.known[output][j] {
                 let mut known = true;
                 rows.for_row(j, |input, i, w, r| {
-                    known &= (w == 0.0 && r == 0.0) || self.known[inputs[input]][i]
+                    known &= (w == 0.0 && r == 0.0) || self.known[inputs[input]][i];
                 });
                 if known {
                     self.learn(output, j);
@@ -183,7 +185,7 @@ impl Walk<'_> {
             });
         }
         // Rows and unknowns by set.
-        let mut members: std::collections::BTreeMap<usize, (Vec<usize>, Vec<usize>)> = Default::default();
+        let mut members: BTreeMap<usize, (Vec<usize>, Vec<usize>)> = BTreeMap::new();
         for (j, &at) in of_row.iter().enumerate().filter(|(_, at)| **at != usize::MAX) {
             members.entry(sets.root(at)).or_default().0.push(j);
         }
@@ -198,7 +200,7 @@ impl Walk<'_> {
             if unknowns.len() < 2 || unknowns.len() > equations.len() || unknowns.len() > MAX_UNKNOWNS {
                 continue;
             }
-            let mut column = std::collections::HashMap::with_capacity(unknowns.len());
+            let mut column = HashMap::with_capacity(unknowns.len());
             unknowns.iter().enumerate().for_each(|(c, &at)| {
                 column.insert(at, c);
             });
@@ -266,7 +268,7 @@ impl Walk<'_> {
 
     /// A softmax fixes its logits up to a common shift.
     fn softmax_backward(&mut self, size: usize, stride: usize, input: usize, output: usize) {
-        for first in (0..self.known[output].len()).filter(|i| i / stride % size == 0) {
+        for first in (0..self.known[output].len()).filter(|i| (i / stride).is_multiple_of(size)) {
             let group = || (0..size).map(|i| first + i * stride);
             if group().all(|i| self.known[output][i]) && group().any(|i| self.known[input][i]) {
                 for i in group() {
@@ -279,6 +281,12 @@ impl Walk<'_> {
 
 /// The most elements of a layer whose rows are compared with each other.
 const MAX_COMPARED: usize = 4096;
+
+/// The entries of a row: which input, which element, the weight.
+type Row = Vec<(usize, usize, f64)>;
+
+/// Where a row has entries.
+type Places = Vec<(usize, usize)>;
 
 /// Pairs of elements of linear values of which one is a negative multiple of the other, exactly.
 fn opposites(bounder: &Bounder) -> Vec<Vec<(usize, usize)>> {
@@ -295,9 +303,7 @@ fn opposites(bounder: &Bounder) -> Vec<Vec<(usize, usize)>> {
             continue;
         }
         // Rows by the places of their entries: only those can be multiples of each other.
-        type Row = Vec<(usize, usize, f64)>;
-        let mut alike: std::collections::BTreeMap<Vec<(usize, usize)>, Vec<(usize, Row)>> =
-            Default::default();
+        let mut alike: BTreeMap<Places, Vec<(usize, Row)>> = BTreeMap::new();
         for j in 0..sizes[step.output] {
             let mut row: Row = Vec::new();
             let mut certain = rows.exact_bias(j).is_some();
@@ -345,8 +351,8 @@ fn never_zero(bounder: &Bounder) -> Vec<Vec<bool>> {
     for step in bounder.steps() {
         for j in 0..positive[step.output].len() {
             positive[step.output][j] = match &step.kind {
-                StepKind::Function(Function::Exp | Function::Sigmoid | Function::Softplus) => true,
-                StepKind::Softmax { .. } => true,
+                StepKind::Function(Function::Exp | Function::Sigmoid | Function::Softplus)
+                | StepKind::Softmax { .. } => true,
                 StepKind::Function(Function::Reciprocal | Function::Sqrt) => positive[step.inputs[0]][j],
                 StepKind::Product => step.inputs.iter().all(|&input| positive[input][j]),
                 // Without a bias that is known here: an element picked as it is.

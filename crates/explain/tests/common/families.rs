@@ -8,28 +8,28 @@ use netinverse_network::{
 };
 
 /// A network, its box, and the truth.
-pub struct Known {
-    pub family: &'static str,
-    pub network: Network,
-    pub region: Region,
-    pub injective: bool,
+pub(crate) struct Known {
+    pub(crate) family: &'static str,
+    pub(crate) network: Network,
+    pub(crate) region: Region,
+    pub(crate) injective: bool,
 }
 
 /// A builder of rows.
-pub struct Chain {
+pub(crate) struct Chain {
     builder: NetworkBuilder,
-    pub at: ValueId,
+    pub(crate) at: ValueId,
 }
 
 impl Chain {
-    pub fn new(n: usize) -> Self {
+    pub(crate) fn new(n: usize) -> Self {
         let mut builder = NetworkBuilder::new();
         let at = builder.input("x", Shape::new([1, n]).unwrap()).unwrap();
         Chain { builder, at }
     }
 
     /// y = W x + b, W by rows.
-    pub fn dense_from(&mut self, from: ValueId, weight: &Matrix, bias: Option<&[f64]>) -> ValueId {
+    pub(crate) fn dense_from(&mut self, from: ValueId, weight: &Matrix, bias: Option<&[f64]>) -> ValueId {
         let shape = Shape::new([weight.rows(), weight.columns()]).unwrap();
         let id = self.builder.param(Param::from_f64("W", shape, weight.data().to_vec()).unwrap());
         let bias = bias
@@ -38,39 +38,44 @@ impl Chain {
         self.builder.node("dense", Op::Linear(Linear::Dense(dense)), &[from]).unwrap()
     }
 
-    pub fn dense(&mut self, weight: &Matrix, bias: Option<&[f64]>) -> &mut Self {
+    pub(crate) fn dense(&mut self, weight: &Matrix, bias: Option<&[f64]>) -> &mut Self {
         self.at = self.dense_from(self.at, weight, bias);
         self
     }
 
-    pub fn apply_to(&mut self, function: Function, from: ValueId) -> ValueId {
+    pub(crate) fn apply_to(&mut self, function: Function, from: ValueId) -> ValueId {
         self.builder.node("function", Op::Function(function), &[from]).unwrap()
     }
 
-    pub fn apply(&mut self, function: Function) -> &mut Self {
+    pub(crate) fn apply(&mut self, function: Function) -> &mut Self {
         self.at = self.apply_to(function, self.at);
         self
     }
 
-    pub fn sum(&mut self, a: ValueId, b: ValueId, coefficients: [f64; 2]) -> ValueId {
+    pub(crate) fn sum(&mut self, a: ValueId, b: ValueId, coefficients: [f64; 2]) -> ValueId {
         let op = Op::Linear(Linear::Combine { coefficients: coefficients.to_vec() });
         self.builder.node("sum", op, &[a, b]).unwrap()
     }
 
-    pub fn product(&mut self, a: ValueId, b: ValueId) -> ValueId {
+    /// Any operator of one value.
+    pub(crate) fn node(&mut self, op: Op) -> ValueId {
+        self.builder.node("node", op, &[self.at]).unwrap()
+    }
+
+    pub(crate) fn product(&mut self, a: ValueId, b: ValueId) -> ValueId {
         self.builder.node("product", Op::Bilinear(netinverse_network::Bilinear::Multiply), &[a, b]).unwrap()
     }
 
-    pub fn slice(&mut self, from: ValueId, start: usize, size: usize) -> ValueId {
+    pub(crate) fn slice(&mut self, from: ValueId, start: usize, size: usize) -> ValueId {
         let slice = Layout::Slice { starts: vec![0, start], steps: vec![1, 1], sizes: vec![1, size] };
         self.builder.node("slice", Op::Layout(slice), &[from]).unwrap()
     }
 
-    pub fn concat(&mut self, parts: &[ValueId]) -> ValueId {
+    pub(crate) fn concat(&mut self, parts: &[ValueId]) -> ValueId {
         self.builder.node("concat", Op::Layout(Layout::Concat { axis: 1 }), parts).unwrap()
     }
 
-    pub fn scale(&mut self, from: ValueId, factors: &[f64]) -> ValueId {
+    pub(crate) fn scale(&mut self, from: ValueId, factors: &[f64]) -> ValueId {
         let id = self
             .builder
             .param(Param::from_f64("s", Shape::new([1, factors.len()]).unwrap(), factors.to_vec()).unwrap());
@@ -78,16 +83,16 @@ impl Chain {
         self.builder.node("scale", Op::Linear(Linear::Scale(scale)), &[from]).unwrap()
     }
 
-    pub fn finish(self) -> Result<Network> {
+    pub(crate) fn finish(self) -> Result<Network> {
         self.builder.finish(&[self.at])
     }
 }
 
-pub fn normal(rng: &mut Rng, rows: usize, columns: usize) -> Matrix {
+pub(crate) fn normal(rng: &mut Rng, rows: usize, columns: usize) -> Matrix {
     Matrix::from_fn(rows, columns, |_, _| rng.normal())
 }
 
-pub fn orthogonal(rng: &mut Rng, n: usize) -> Matrix {
+pub(crate) fn orthogonal(rng: &mut Rng, n: usize) -> Matrix {
     Qr::new(&normal(rng, n, n)).thin_q()
 }
 
@@ -106,11 +111,11 @@ fn with_norm(rng: &mut Rng, rows: usize, columns: usize, norm: f64) -> Matrix {
     scaled(&a, norm / sigma)
 }
 
-pub fn unit_box(n: usize) -> Region {
+pub(crate) fn unit_box(n: usize) -> Region {
     Region::boxed(vec![-1.0; n], vec![1.0; n]).unwrap()
 }
 
-pub const FAMILIES: [&str; 17] = [
+pub(crate) const FAMILIES: [&str; 17] = [
     "orthogonal + LeakyRelu",
     "widening, strictly monotone",
     "Relu [B; -DB]",
@@ -131,14 +136,14 @@ pub const FAMILIES: [&str; 17] = [
 ];
 
 /// The network of this number: families in turn.
-pub fn known(number: usize, seed: u64) -> Known {
+pub(crate) fn known(number: usize, seed: u64) -> Known {
     let mut rng = Rng::new(seed, number as u64);
     let family = number % FAMILIES.len();
     let n = 1 + rng.below(5);
     let (network, injective, n) = match family {
         0 => {
             let mut chain = Chain::new(n);
-            for _ in 0..1 + rng.below(4) {
+            for _ in 0..=rng.below(4) {
                 let q = orthogonal(&mut rng, n);
                 let bias = vector(&mut rng, n, 0.3);
                 let alpha = rng.range(0.01, 0.5);
@@ -149,7 +154,7 @@ pub fn known(number: usize, seed: u64) -> Known {
         1 => {
             let mut chain = Chain::new(n);
             let mut width = n;
-            for layer in 0..1 + rng.below(3) {
+            for layer in 0..=rng.below(3) {
                 let next = (width + rng.below(5)).min(16);
                 let function = [Function::Sigmoid, Function::Tanh, Function::LeakyRelu { alpha: 0.2 }]
                     [(layer + rng.below(3)) % 3];
@@ -183,7 +188,7 @@ pub fn known(number: usize, seed: u64) -> Known {
         }
         3 => {
             let mut chain = Chain::new(n);
-            for _ in 0..1 + rng.below(3) {
+            for _ in 0..=rng.below(3) {
                 let hidden = 1 + rng.below(16);
                 let function = if rng.below(2) == 0 { Function::Relu } else { Function::Tanh };
                 let (w1, w2) = (with_norm(&mut rng, hidden, n, 1.0), with_norm(&mut rng, n, hidden, 0.9));
@@ -199,7 +204,7 @@ pub fn known(number: usize, seed: u64) -> Known {
         4 | 5 => {
             let n = 2 + rng.below(4);
             let mut chain = Chain::new(n);
-            for block in 0..1 + rng.below(4) {
+            for block in 0..=rng.below(4) {
                 if rng.below(2) == 0 {
                     let q = orthogonal(&mut rng, n);
                     chain.dense(&q, None);
@@ -352,7 +357,7 @@ fn branch(chain: &mut Chain, rng: &mut Rng, from: ValueId, n: usize, hidden: usi
 }
 
 /// r(cos φ, sin φ) ↦ r'(cos 2φ, sin 2φ), piecewise linear on eight sectors: every determinant positive, yet x and −x meet.
-pub fn angle_doubling(rng: &mut Rng) -> Network {
+pub(crate) fn angle_doubling(rng: &mut Rng) -> Network {
     // u = |x| − |y|, and v = 2 min(|x|, |y|) sign(x y) = |x + y| − |x − y|.
     let rows = Matrix::new(4, 2, vec![1.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0, -1.0]).unwrap();
     let out = Matrix::new(2, 4, vec![1.0, -1.0, 0.0, 0.0, 0.0, 0.0, 1.0, -1.0]).unwrap();

@@ -1,1 +1,1 @@
-pub mod families;
+pub(crate) mod families;
