@@ -129,7 +129,8 @@ fn random_networks(options: &Options) -> Result<Verdict> {
     for number in 0..options.random {
         let mut rng = Rng::new(options.seed ^ 0x5EED, number as u64);
         let n = 1 + rng.below(5);
-        let network = random_network(&mut rng, n, n + rng.clone().below(3))?;
+        let m = n + rng.below(3);
+        let network = random_network(&mut rng, n, m)?;
         let region = unit_box(n);
         let start = Instant::now();
         let decision = verdict(&network, &region)?;
@@ -273,10 +274,14 @@ impl Search<'_> {
                 if self.ball {
                     let length = norm(point);
                     if length > self.radius {
-                        point.iter_mut().for_each(|v| *v *= self.radius / length);
+                        for v in point.iter_mut() {
+                            *v *= self.radius / length;
+                        }
                     }
                 } else {
-                    point.iter_mut().for_each(|v| *v = v.clamp(-1.0, 1.0));
+                    for v in point.iter_mut() {
+                        *v = v.clamp(-1.0, 1.0);
+                    }
                 }
             }
         }

@@ -99,7 +99,7 @@ fn a_point_has_a_ball_that_ends_before_the_fold() {
     let point = &found["points"][0];
     let (radius, collision) =
         (point["radius"].as_f64().unwrap(), point["collision_radius"].as_f64().unwrap());
-    assert!(1.9 < radius && radius <= 2.0 && 2.0 <= collision && collision < 3.0, "{radius} {collision}");
+    assert!(1.9 < radius && radius <= 2.0 && (2.0..3.0).contains(&collision), "{radius} {collision}");
     // |x| and |x′| differ by as much as x and x′ there.
     assert!((point["modulus"].as_f64().unwrap() - 1.0).abs() < 1e-6);
 }
@@ -108,18 +108,12 @@ fn a_point_has_a_ball_that_ends_before_the_fold() {
 fn data_are_measured_and_drawn() {
     let net = Layers::random(&[4, 8, 3], Function::Relu, 3);
     let folder = folder(&net);
-    let rows: String = (0..60)
-        .map(|i| {
-            format!(
-                "{},{},{},{}\n",
-                f64::from(i) / 60.0,
-                f64::from(i * 7 % 60) / 60.0,
-                f64::from(i * 11 % 60) / 60.0,
-                0.5
-            )
-        })
-        .collect();
-    fs::write(folder.path().join("rows.csv"), rows).unwrap();
+    let row = |i: u32| {
+        let part = |k: u32| f64::from(i * k % 60) / 60.0;
+        format!("{},{},{},0.5", part(1), part(7), part(11))
+    };
+    let rows: Vec<String> = (0..60).map(row).collect();
+    fs::write(folder.path().join("rows.csv"), rows.join("\n")).unwrap();
     let arguments = ["net.onnx", "--data", "rows.csv", "--clusters", "-o", "page.html"];
     let found = answer(folder.path(), &arguments);
     assert_eq!(found["data"]["rows"], 60);

@@ -48,7 +48,7 @@ impl Chain {
     }
 
     pub(crate) fn apply(&mut self, function: Function) -> &mut Self {
-        self.at = self.apply_to(function, self.at);
+        self.at = self.node(Op::Function(function));
         self
     }
 

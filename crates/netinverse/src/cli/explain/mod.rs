@@ -203,25 +203,27 @@ fn check_file(path: &Path) -> Result<()> {
 
 /// The command as typed, for the report.
 fn command(options: &ExplainOptions) -> String {
-    let mut text = format!("netinverse explain {}", options.model.display());
-    let mut add = |name: &str, value: Option<String>| {
+    let rows = options.rows.map(|rows| {
+        let end = rows.end.map_or(String::new(), |end| end.to_string());
+        format!("{}..{end}", rows.start)
+    });
+    let file = options.file.as_ref().map(|file| file.display().to_string());
+    let named = [
+        ("--data", options.data.clone()),
+        ("--rows", rows),
+        ("--labels", options.labels.clone()),
+        ("--bounds", options.bounds.clone()),
+        ("--point", options.point.clone()),
+        ("--output", options.output.clone()),
+        ("--clusters", options.clusters.then(String::new)),
+        ("-o", file),
+    ];
+    let mut words = vec!["netinverse explain".to_string(), options.model.display().to_string()];
+    for (name, value) in named {
         if let Some(value) = value {
-            text += &format!(" {name} {value}");
+            words.push(name.into());
+            words.extend(Some(value).filter(|value| !value.is_empty()));
         }
-    };
-    add("--data", options.data.clone());
-    add(
-        "--rows",
-        options.rows.map(|r| format!("{}..{}", r.start, r.end.map_or(String::new(), |e| e.to_string()))),
-    );
-    add("--labels", options.labels.clone());
-    add("--bounds", options.bounds.clone());
-    add("--point", options.point.clone());
-    if options.clusters {
-        text += " --clusters";
     }
-    if let Some(file) = &options.file {
-        text += &format!(" -o {}", file.display());
-    }
-    text
+    words.join(" ")
 }
