@@ -272,8 +272,10 @@ fn collide(
             break;
         }
     }
-    best.or_else(|| finder.scan(SearchEffort { chords: 8, pieces: 100, starts: 0 }, budget).collision)
-        .or_else(|| finder.anywhere(options.search.starts, &[], budget))
+    // Counted work: what a large network costs is not spent on many starts.
+    let affordable = (1usize << 33) / finder.cost();
+    best.or_else(|| finder.scan(SearchEffort { chords: 8, pieces: affordable.min(100), starts: 0 }, budget).collision)
+        .or_else(|| finder.anywhere(options.search.starts.min(affordable / 40), &[], budget))
 }
 
 /// Two points next to which a collision is looked for.

@@ -121,6 +121,12 @@ impl<'a> Finder<'a> {
         Ok(Finder { network, bounder: Bounder::new(network)?, evaluator: Evaluator::new(network), region })
     }
 
+    /// Multiplications for one look at a point: a Jacobian.
+    pub fn cost(&self) -> usize {
+        let directions = self.network.output_size().min(self.network.input_size()) + 1;
+        crate::account::work(self.network).saturating_mul(2 * directions)
+    }
+
     /// Near two given inputs, moving them as little as possible: at the layer that needs the fewest equations, else at the
     /// output.
     pub fn near(&self, a: &[f64], b: &[f64], budget: &Budget) -> Option<Collision> {

@@ -30,18 +30,24 @@ pub(crate) fn local(evaluator: &Evaluator<f64>, x: &[f64], free: &[usize]) -> Lo
     let (mut y, mut jacobian) = (vec![0.0; m], vec![0.0; m * n]);
     evaluator.jacobian(x, &mut y, &mut jacobian);
     let matrix = Matrix::from_fn(m, k, |j, c| jacobian[j * n + free[c]]);
-    // The right singular vectors of all directions: a wide matrix is filled up with zero rows.
-    let tall = if m < k {
-        Matrix::from_fn(k, k, |j, c| if j < m { matrix.row(j)[c] } else { 0.0 })
-    } else {
-        matrix.clone()
-    };
-    let svd = Svd::new(&tall);
+    let svd = Svd::new(&matrix);
     let rank = svd.rank(Precision::F64);
     let null = (rank < k).then(|| {
+        // The last right singular vector; of a wide matrix, which has none, any vector less its part in the row space.
+        let mut inside: Vec<f64> = match svd.v.columns() {
+            columns if columns == k => (0..k).map(|c| svd.v.row(c)[k - 1]).collect(),
+            _ => (0..k).map(|c| (1.0 + 7.0 * c as f64).sin()).collect(),
+        };
+        let seen = svd.v.apply_left(&inside);
+        if svd.v.columns() < k {
+            for (c, v) in inside.iter_mut().enumerate() {
+                *v -= seen.iter().zip(svd.v.row(c)).map(|(s, v)| s * v).sum::<f64>();
+            }
+        }
+        let length = inside.iter().map(|v| v * v).sum::<f64>().sqrt().max(f64::MIN_POSITIVE);
         let mut along = vec![0.0; n];
-        for (c, &i) in free.iter().enumerate() {
-            along[i] = svd.v.row(c)[k - 1];
+        for (v, &i) in inside.iter().zip(free) {
+            along[i] = v / length;
         }
         along
     });

@@ -66,7 +66,7 @@ impl Injectivity {
 
 /// What is cheap: structure and the hull test, part by part.
 ///
-/// The network is one without its tail ([`crate::tail`]).
+/// The network is one without its tail ([`crate::behead`]).
 ///
 /// # Errors
 /// An operator without bounds.
