@@ -147,11 +147,12 @@ fn search(
         }
         let region = Region::ball(centre, radius);
         let parts = prove_by_parts(network, &region, budget, progress)?;
-        if parts.proved() {
+        if parts.proved() && parts.modulus.is_some() {
             return Ok(Some(parts.modulus));
         }
+        // Structure says that there is an inverse, not how steep it is.
         let found = prove_by_pairs(network, &region, Effort { pairs, matrices: 256 }, budget, progress)?;
-        Ok(found.proved().then_some(found.modulus))
+        Ok((parts.proved() || found.proved()).then_some(found.modulus))
     };
     // Structure settles all of space at once, or nothing.
     let far = 1e6 * size;

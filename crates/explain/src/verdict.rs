@@ -162,8 +162,13 @@ fn one_to_one(
     decision: &mut Decision,
 ) -> Result<()> {
     progress.stage("looking for an inverse", None);
-    let proof = prove_by_parts(network, region, budget, progress)?;
+    let mut proof = prove_by_parts(network, region, budget, progress)?;
     if proof.proved() {
+        // Structure says that there is an inverse, not how steep it is.
+        if proof.modulus.is_none() {
+            let effort = Effort { pairs: 16, matrices: 1 << 10 };
+            proof.modulus = prove_by_pairs(network, region, effort, budget, progress)?.modulus;
+        }
         accept(decision, &proof);
         return Ok(());
     }
@@ -274,8 +279,10 @@ fn collide(
     }
     // Counted work: what a large network costs is not spent on many starts.
     let affordable = (1usize << 33) / finder.cost();
-    best.or_else(|| finder.scan(SearchEffort { chords: 8, pieces: affordable.min(100), starts: 0 }, budget).collision)
-        .or_else(|| finder.anywhere(options.search.starts.min(affordable / 40), &[], budget))
+    best.or_else(|| {
+        finder.scan(SearchEffort { chords: 8, pieces: affordable.min(100), starts: 0 }, budget).collision
+    })
+    .or_else(|| finder.anywhere(options.search.starts.min(affordable / 40), &[], budget))
 }
 
 /// Two points next to which a collision is looked for.
