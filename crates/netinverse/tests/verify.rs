@@ -247,7 +247,7 @@ fn a_proof_is_written_line_by_line() {
     let proof = std::fs::read_to_string(folder.path().join("proof.jsonl")).unwrap();
     let lines: Vec<serde_json::Value> =
         proof.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(lines[0]["schema"], "netinverse.verify/1");
+    assert_eq!(lines[0]["schema"], "netinverse.verify/2");
     assert_eq!(lines[0]["verdict"], "unsat");
     assert_eq!(lines[0]["model"]["sha256"].as_str().unwrap().len(), 64);
     assert_eq!(lines[1]["boxes"], lines.len() - 2);

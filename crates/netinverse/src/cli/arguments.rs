@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::check::CheckOptions;
 use super::explain::arguments::ExplainOptions;
 use super::invert::arguments::InvertOptions;
 use super::preimage::arguments::PreimageOptions;
@@ -42,6 +43,8 @@ pub(crate) enum Verb {
     Preimage(Box<PreimageOptions>),
     /// Whether some input satisfies a VNN-LIB query: an input that does, or the proof that there is none
     Verify(VerifyOptions),
+    /// Whether an answer is true: every claim derived anew, independently
+    Check(CheckOptions),
     /// What `verify` can do, in the words of the VNN-LIB standard
     Supports(SupportsOptions),
     /// Train a network

@@ -4,6 +4,7 @@
 //! 1 answered and the answer is no, 2 bad input, 3 not settled within the limits.
 
 mod arguments;
+mod check;
 mod console;
 mod data;
 mod demo;
@@ -79,6 +80,7 @@ fn dispatch(arguments: &Arguments, console: &Console) -> Result<Outcome> {
         Verb::Invert(options) => invert::run(options, console),
         Verb::Preimage(options) => preimage::run(options, console),
         Verb::Verify(options) => verify::run(options, console),
+        Verb::Check(options) => check::run(options, console),
         Verb::Supports(options) => verify::supports(options),
         Verb::Train(options) => train::run(options, console),
         Verb::Data(options) => data::run(options, console),

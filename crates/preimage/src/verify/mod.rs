@@ -122,7 +122,8 @@ pub fn verify(
     let mut unknown = None;
     for region in &regions {
         let mut tree = Tree {
-            rows: region.half_spaces.clone(),
+            half_spaces: region.half_spaces.clone(),
+            rows: region.rows.clone(),
             disjuncts: region.disjuncts.clone(),
             lower: region.lower.clone(),
             upper: region.upper.clone(),

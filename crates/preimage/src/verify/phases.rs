@@ -4,6 +4,8 @@
 //! set of signs; its bound comes from slopes and multipliers that were ascended ([`netinverse_bounds::PhaseTask`]). The two
 //! parts of a node are the two signs of one more neuron, chosen by trying a few: those where the bound loses most.
 
+use std::sync::Arc;
+
 use netinverse_bounds::{Ascent, Bounder, Phase, PhaseTask, Slopes, Workspace};
 
 /// A part of the box: signs, and what was found for it.
@@ -14,6 +16,24 @@ pub(crate) struct PhaseNode {
     pub(crate) bound: f64,
     /// The node of the tree.
     pub(crate) node: u32,
+    /// What the slopes are told from in a file.
+    pub(crate) plan: Arc<Plan>,
+}
+
+/// The ReLUs' elements, numbered through all of them (slots), and the slopes before any ascent.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    /// Step and element of each slot.
+    pub(crate) places: Vec<(u32, u32)>,
+    pub(crate) start: Vec<f64>,
+}
+
+impl Plan {
+    /// The slot of a sign.
+    pub(crate) fn slot(&self, phase: &Phase) -> usize {
+        let place = (phase.step, phase.element);
+        self.places.binary_search(&place).expect("signs are those of ReLUs")
+    }
 }
 
 /// How hard to try.
@@ -47,9 +67,7 @@ pub(crate) struct PhaseRow {
     pub(crate) constant: f64,
     /// Unstable ReLU elements in the order of the slopes.
     unstable: Vec<bool>,
-    /// Step and element of each.
-    places: Vec<(u32, u32)>,
-    start: Vec<f64>,
+    plan: Arc<Plan>,
 }
 
 impl PhaseRow {
@@ -59,8 +77,10 @@ impl PhaseRow {
             row: row.to_vec(),
             constant,
             unstable: bounder.unstable(workspace),
-            places: bounder.relu_steps().into_iter().flat_map(elements).collect(),
-            start: bounder.default_slopes(workspace),
+            plan: Arc::new(Plan {
+                places: bounder.relu_steps().into_iter().flat_map(elements).collect(),
+                start: bounder.default_slopes(workspace),
+            }),
         }
     }
 
@@ -80,12 +100,13 @@ impl PhaseRow {
         workspace: &mut Workspace,
         steps: usize,
     ) -> (PhaseNode, Vec<f64>) {
-        let slopes = Slopes { alpha: self.start.clone(), beta: Vec::new() };
+        let slopes = Slopes { alpha: self.plan.start.clone(), beta: Vec::new() };
         let mut tasks = [self.task(Vec::new(), slopes)];
         let best = ascend(bounder, workspace, &mut tasks, steps);
         let [task] = tasks;
         let [(bound, slopes)] = <[_; 1]>::try_from(best).expect("one task");
-        (PhaseNode { phases: Vec::new(), slopes, bound, node: 0 }, task.corner)
+        let plan = Arc::clone(&self.plan);
+        (PhaseNode { phases: Vec::new(), slopes, bound, node: 0, plan }, task.corner)
     }
 
     /// Splits a node by one more neuron.
@@ -100,7 +121,7 @@ impl PhaseRow {
         bounder.push_phases(workspace, &mut own);
         let loss = &own[0].loss;
         let given = |slot: usize| {
-            let (step, element) = self.places[slot];
+            let (step, element) = self.plan.places[slot];
             node.phases.iter().any(|p| (p.step, p.element) == (step, element))
         };
         let mut candidates: Vec<usize> =
@@ -111,7 +132,7 @@ impl PhaseRow {
             return Expansion { parts: Vec::new(), corners: vec![own[0].corner.clone()] };
         }
         let with = |slot: usize, positive: bool| {
-            let (step, element) = self.places[slot];
+            let (step, element) = self.plan.places[slot];
             let mut phases = node.phases.clone();
             phases.push(Phase { step, element, positive });
             self.task(phases, node.slopes.clone())
@@ -134,7 +155,8 @@ impl PhaseRow {
         let corners = tasks.iter().map(|task| task.corner.clone()).collect();
         let parts = tasks.into_iter().zip(bounds).map(|(task, (bound, slopes))| {
             // What holds on the whole node holds on its parts.
-            PhaseNode { phases: task.phases, slopes, bound: bound.max(node.bound), node: 0 }
+            let plan = Arc::clone(&self.plan);
+            PhaseNode { phases: task.phases, slopes, bound: bound.max(node.bound), node: 0, plan }
         });
         Expansion { parts: parts.collect(), corners }
     }

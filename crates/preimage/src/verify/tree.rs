@@ -8,12 +8,14 @@ use serde_json::{Value, json};
 use super::cell::Cut;
 use super::phases::PhaseNode;
 use super::proof::Reason;
+use super::region::Row;
 
 /// A tree of boxes, and of signs of neurons on the root box.
 #[derive(Debug, Default)]
 pub struct Tree {
-    /// The rows by number, as written.
-    pub(crate) rows: Vec<Shared>,
+    /// The rows by number, exactly and in doubles.
+    pub(crate) half_spaces: Vec<Shared>,
+    pub(crate) rows: Vec<Row>,
     /// Rows of each disjunct.
     pub(crate) disjuncts: Vec<Vec<u32>>,
     pub(crate) lower: Vec<f64>,
@@ -73,7 +75,7 @@ impl PhaseTree {
         }
         if self.keep {
             self.nodes[node as usize] = json!({
-                "neuron": [phase.step, phase.element],
+                "neuron": parts[0].plan.slot(&phase),
                 "first": parts[0].node,
                 "positive": phase.positive,
             });
@@ -99,7 +101,13 @@ impl Tree {
 
     /// The lines of the region: a head, then a line a box, then a line a node of each tree of signs.
     pub fn lines(&self, region: usize) -> Vec<String> {
-        let rows: Vec<String> = self.rows.iter().map(ToString::to_string).collect();
+        let row = |(half_space, row): (&Shared, &Row)| {
+            json!({
+                "text": half_space.to_string(), "outputs": row.outputs, "inputs": row.inputs,
+                "outer": row.constant, "strict": row.strict,
+            })
+        };
+        let rows: Vec<Value> = self.half_spaces.iter().zip(&self.rows).map(row).collect();
         let head = json!({
             "region": region, "lower": self.lower, "upper": self.upper,
             "rows": rows, "disjuncts": self.disjuncts, "boxes": self.nodes.len(),
@@ -152,8 +160,10 @@ fn members(rows: &[(u32, f64)]) -> Value {
     rows.iter().map(|(row, factor)| json!([row, factor])).collect()
 }
 
-/// The signs of a leaf, its slopes in the order of the ReLU elements, its multipliers in the order of the signs.
+/// The signs of a leaf, the slopes that differ from the rule's in parts of 256, its multipliers in the order of the signs.
 fn leaf(node: &PhaseNode) -> Value {
-    let signs: Vec<Value> = node.phases.iter().map(|p| json!([p.step, p.element, p.positive])).collect();
-    json!({"signs": signs, "alpha": node.slopes.alpha, "beta": node.slopes.beta})
+    let signs: Vec<Value> = node.phases.iter().map(|p| json!([node.plan.slot(p), p.positive])).collect();
+    let moved = node.slopes.alpha.iter().zip(&node.plan.start).enumerate().filter(|(_, (own, start))| own != start);
+    let alpha: Vec<Value> = moved.map(|(slot, (own, _))| json!([slot, (own * 256.0).round() as u32])).collect();
+    json!({"signs": signs, "alpha": alpha, "beta": node.slopes.beta})
 }

@@ -24,12 +24,12 @@ pub(super) fn check_name(path: Option<&Path>) -> Result<()> {
 }
 
 pub(super) fn write(path: &Path, query: &Path, loaded: &Loaded, answer: &Verification) -> Result<()> {
-    let text = std::fs::read(query).map_err(|error| Error::io(query, &error))?;
+    let text = std::fs::read_to_string(query).map_err(|error| Error::io(query, &error))?;
     let model = Model::of(&loaded.path)?;
     let mut head = json!({
-        "schema": "netinverse.verify/1",
+        "schema": "netinverse.verify/2",
         "version": env!("CARGO_PKG_VERSION"),
-        "query": {"path": query.display().to_string(), "sha256": Line::hash(&text)},
+        "query": {"path": query.display().to_string(), "sha256": Line::hash(text.as_bytes()), "text": text},
         "model": {"path": model.path, "sha256": model.sha256},
         "boxes": answer.boxes,
     });

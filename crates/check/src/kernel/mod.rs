@@ -1,0 +1,31 @@
+//! What is trusted.
+//!
+//! | file | what it proves |
+//! |---|---|
+//! | `number` | exact numbers, directed and bounded rounding |
+//! | `curve` | values of functions enclosed, lines above and below them |
+//! | `network` | matrix products with counted roundings |
+//! | `forward`, `backward` | bounds of a network on a box |
+//! | `exact` | the same without rounding |
+//! | `volume` | volumes |
+//! | `question` | half-spaces, and whether two questions are the same |
+//! | `prove` | whether rows hold or fail on a box, forms lie below them, polytopes lie inside |
+
+mod backward;
+mod curve;
+mod exact;
+mod forward;
+mod network;
+mod number;
+mod prove;
+mod question;
+mod volume;
+
+pub(crate) use backward::{Choice, Forms, least, push, unstable};
+pub(crate) use curve::Curve;
+pub(crate) use exact::evaluate;
+pub(crate) use network::{Map, Matrix, Network, Op, Step, padded};
+pub(crate) use number::{Rational, gamma, parse_number, rational, round_down, round_up, sum};
+pub(crate) use prove::{Claim, Prover, combined, dominates};
+pub(crate) use question::{HalfSpace, Question, Ranges, Row, Variable};
+pub(crate) use volume::{of_box, share};
