@@ -53,18 +53,19 @@ pub struct Options {
 pub fn check(options: &Options) -> Result<Report, Trouble> {
     let start = Instant::now();
     let answer = read(&options.answer)?;
-    let (model, sha256) = netinverse_onnx::read_source(&options.model)
-        .map_err(|error| Trouble::input(error.to_string()))?;
+    let (model, sha256) =
+        netinverse_onnx::read_source(&options.model).map_err(|error| Trouble::input(error.to_string()))?;
     let given = match &options.specification {
         Some(path) => Some(read(path)?),
         None => None,
     };
-    let stated = (given.is_some() || options.condition.is_some() || options.bounds.is_some()).then(|| Asked {
-        specification: given,
-        condition: options.condition.clone(),
-        bounds: options.bounds.clone(),
-        output: None,
-    });
+    let stated =
+        (given.is_some() || options.condition.is_some() || options.bounds.is_some()).then(|| Asked {
+            specification: given,
+            condition: options.condition.clone(),
+            bounds: options.bounds.clone(),
+            output: None,
+        });
     let context = Context { model, sha256, stated };
     let mut report = Report::new(&options.answer, &options.model, &context.sha256);
     let first = answer.lines().next().unwrap_or("");
@@ -74,7 +75,9 @@ pub fn check(options: &Options) -> Result<Report, Trouble> {
     let outcome = match report.schema.as_str() {
         preimage::SCHEMA => preimage::check(&answer, &context, &mut report),
         verify::SCHEMA => verify::check(&answer, &context, &mut report),
-        other => Err(Trouble::not_checkable(format!("answers of the schema `{other}` are not covered")).into()),
+        other => {
+            Err(Trouble::not_checkable(format!("answers of the schema `{other}` are not covered")).into())
+        }
     };
     match outcome {
         Ok(()) => report.verdict = Verdict::Confirmed,
@@ -102,7 +105,8 @@ struct Context {
 }
 
 fn read(path: &Path) -> Result<String, Trouble> {
-    let bytes = std::fs::read(path).map_err(|error| Trouble::input(format!("{}: {error}", path.display())))?;
+    let bytes =
+        std::fs::read(path).map_err(|error| Trouble::input(format!("{}: {error}", path.display())))?;
     String::from_utf8(bytes).map_err(|_| Trouble::input(format!("{}: not a text file", path.display())))
 }
 

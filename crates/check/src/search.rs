@@ -68,7 +68,8 @@ pub(crate) fn establish(
             .max_by(|&a, &b| scores[a].total_cmp(&scores[b]).then(width(a).total_cmp(&width(b))));
         let Some(input) = best.filter(|_| count < MOST_BOXES) else { return Attempt::Open(worst) };
         for high in [true, false] {
-            let mut half = Pending { lower: own.lower.clone(), upper: own.upper.clone(), open: own.open.clone() };
+            let mut half =
+                Pending { lower: own.lower.clone(), upper: own.upper.clone(), open: own.open.clone() };
             *(if high { &mut half.lower[input] } else { &mut half.upper[input] }) = centre[input];
             stack.push(half);
         }
@@ -78,8 +79,10 @@ pub(crate) fn establish(
 
 fn any_unstable(prover: &Prover) -> bool {
     let network: &Network = prover.network;
-    (0..network.steps.len())
-        .any(|s| !matches!(network.steps[s].op, crate::kernel::Op::Affine { .. }) && !unstable(network, &prover.analysis, s).is_empty())
+    (0..network.steps.len()).any(|s| {
+        !matches!(network.steps[s].op, crate::kernel::Op::Affine { .. })
+            && !unstable(network, &prover.analysis, s).is_empty()
+    })
 }
 
 /// Takes off the requirements that the last analysis proves; the worst margin of the others, and how much each input moves
@@ -154,9 +157,7 @@ pub(crate) fn inside(form: Facet, facet: Option<Facet>, lower: &[f64], upper: &[
         sum.sum::<f64>() + form.1 - lambda * b
     };
     let ratios = (0..a.len()).filter(|&i| lower[i] < upper[i] && a[i] != 0.0).map(|i| form.0[i] / a[i]);
-    let best = ratios
-        .filter(|r| *r > 0.0 && r.is_finite())
-        .max_by(|p, q| value(*p).total_cmp(&value(*q)));
+    let best = ratios.filter(|r| *r > 0.0 && r.is_finite()).max_by(|p, q| value(*p).total_cmp(&value(*q)));
     best.is_some_and(|lambda| dominates(form, Some((a, b, lambda)), lower, upper, strict))
 }
 

@@ -45,6 +45,7 @@ pub mod demo;
 
 pub use netinverse_base as base;
 pub use netinverse_bounds as bounds;
+pub use netinverse_check as check;
 pub use netinverse_data as data;
 pub use netinverse_explain as explain;
 pub use netinverse_geometry as geometry;

@@ -2,10 +2,11 @@
 
 use netinverse_answer::Model;
 use netinverse_base::{Budget, Result};
-use netinverse_linalg::interval::{add_down, add_up};
+use netinverse_geometry::{HalfSpaces, intersection_fraction};
+use netinverse_linalg::interval::{add_down, add_up, mul_down, mul_up};
 
 use crate::answer::{Answer, Asked, Status};
-use crate::cell::{Cell, State};
+use crate::cell::{Cell, State, volume};
 use crate::compact::{Enough, Piece, Side, compact};
 use crate::paving::{Goals, Paving, Stop};
 use crate::question::Question;
@@ -129,6 +130,16 @@ fn pieces_of(cells: &[&Cell], question: &Question, side: Side, enough: Enough, b
     compact(cells, &question.target, &question.lower, &question.upper, side, enough, &mut stop)
 }
 
+/// An enclosure of a piece's volume.
+fn intersection_volume(piece: &Piece) -> (f64, f64) {
+    let normals: Vec<f64> = piece.rows.iter().flat_map(|(slopes, _)| slopes.iter().copied()).collect();
+    let offsets: Vec<f64> = piece.rows.iter().map(|(_, constant)| *constant).collect();
+    let rows = HalfSpaces { normals: &normals, offsets: &offsets };
+    let share = intersection_fraction(rows, &piece.lower, &piece.upper);
+    let whole = volume(&piece.lower, &piece.upper);
+    (mul_down(share.lo(), whole.0).max(0.0), mul_up(share.hi(), whole.1))
+}
+
 /// The cells' own inner polytopes: the box of a cell that is in; of a cut one the best disjunct's rows.
 fn plain_inner(cells: &[&Cell], question: &Question) -> Vec<Piece> {
     let mut pieces = Vec::new();
@@ -142,8 +153,14 @@ fn plain_inner(cells: &[&Cell], question: &Question) -> Vec<Piece> {
         if cell.state == State::Cut {
             let Some(rows) = cell.inner_rows(&question.target) else { continue };
             piece.rows = rows.into_iter().map(|(slopes, constant)| (slopes.to_vec(), constant)).collect();
+            if cell.open_disjuncts.len() > 1 {
+                // The cell's volumes are those of the union, not of the disjunct that is kept.
+                piece.volume = intersection_volume(&piece);
+            }
         }
-        pieces.push(piece);
+        if piece.volume.0 > 0.0 {
+            pieces.push(piece);
+        }
     }
     pieces
 }

@@ -141,7 +141,8 @@ pub(crate) fn push(
                         };
                         let signed = if positive { -multiplier } else { multiplier };
                         back[k * stride + j] = was - line + exact + signed;
-                        let reach = (was.abs() + line.abs() + exact.abs() + multiplier) * l.abs().max(u.abs());
+                        let reach =
+                            (was.abs() + line.abs() + exact.abs() + multiplier) * l.abs().max(u.abs());
                         errors[k] += gamma(16) * reach;
                     }
                 }
@@ -153,8 +154,11 @@ pub(crate) fn push(
                 for k in 0..count {
                     for j in 0..size {
                         let lambda = own[k * stride + j];
-                        let source =
-                            if lambda < 0.0 { relaxation.high_source[j] } else { Some(relaxation.low_source[j]) };
+                        let source = if lambda < 0.0 {
+                            relaxation.high_source[j]
+                        } else {
+                            Some(relaxation.low_source[j])
+                        };
                         match source {
                             Some(source) => back[k * from + source as usize] += lambda,
                             None => {
@@ -199,8 +203,14 @@ pub(crate) fn least(slopes: &[f64], constant: f64, lower: &[f64], upper: &[f64])
 
 /// Bounds every value on the box; with `backward`, tightens what unstable elements may be by forms pushed back from them.
 /// `false` where nothing is known.
-pub(crate) fn analyse(network: &Network, analysis: &mut Analysis, lower: &[f64], upper: &[f64], backward: bool) -> bool {
-    if lower.iter().chain(upper).any(|v| !(v.abs() <= LARGEST)) {
+pub(crate) fn analyse(
+    network: &Network,
+    analysis: &mut Analysis,
+    lower: &[f64],
+    upper: &[f64],
+    backward: bool,
+) -> bool {
+    if lower.iter().chain(upper).any(|v| v.is_nan() || v.abs() > LARGEST) {
         return false;
     }
     analysis.start(lower, upper);

@@ -62,7 +62,7 @@ impl Curve {
         if u > 0.0 {
             let from = l.max(0.0);
             most = most.max(over(from));
-            let touching = bisect(from, u, |t| self.slope(t).0 > slope);
+            let touching = bisect(from, u, |t| self.guess(t).1 > slope);
             let (value, (low, high)) = (self.value(touching).1, self.slope(touching));
             for end in [from, u] {
                 let reach = end - touching;
@@ -88,18 +88,63 @@ impl Curve {
         }
     }
 
-    /// Slopes worth trying for lines on [l, u]; any would do.
-    pub(crate) fn candidates(&self, l: f64, u: f64) -> Vec<f64> {
-        let middle = |z: f64| f64::midpoint(self.value(z).0, self.value(z).1);
-        let chord = |a: f64, b: f64| if b > a { (middle(b) - middle(a)) / (b - a) } else { 0.0 };
+    /// Slopes of a lower and an upper line on [l, u]: those that leave least at the middle. Any would do.
+    pub(crate) fn slopes(&self, l: f64, u: f64) -> (f64, f64) {
+        let middle = f64::midpoint(l, u);
+        let mut best = ((0.0, f64::NEG_INFINITY), (0.0, f64::INFINITY));
+        let candidates = self.candidates(l, u);
+        for slope in candidates.into_iter().filter(|s| s.is_finite()) {
+            let (below, above) = self.gaps(slope, l, u);
+            let heights = (slope * middle + below, slope * middle + above);
+            if heights.0 > best.0.1 {
+                best.0 = (slope, heights.0);
+            }
+            if heights.1 < best.1.1 {
+                best.1 = (slope, heights.1);
+            }
+        }
+        (best.0.0, best.1.0)
+    }
+
+    /// About the least and the largest f(z) − slope · z on [l, u].
+    fn gaps(&self, slope: f64, l: f64, u: f64) -> (f64, f64) {
+        let over = |z: f64| self.guess(z).0 - slope * z;
+        let mut points = vec![l, u];
+        points.extend(self.kinks_within(l, u));
+        if !matches!(self, Curve::Piecewise { .. }) {
+            points.push(bisect(l.max(0.0), u.max(0.0), |t| self.guess(t).1 > slope).clamp(l, u));
+            points.push(-bisect((-u).max(0.0), (-l).max(0.0), |t| self.guess(t).1 > slope).clamp(-u, -l));
+        }
+        let values = points.into_iter().map(over);
+        values.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(v), b.max(v)))
+    }
+
+    /// About f(z) and f′(z).
+    fn guess(&self, z: f64) -> (f64, f64) {
+        match self {
+            Curve::Piecewise { kinks, segments } => {
+                let (slope, offset) = segments[kinks.partition_point(|&k| k < z)];
+                (slope * z + offset, slope)
+            }
+            Curve::Sigmoid => {
+                let s = 1.0 / (1.0 + (-z).exp());
+                (s, s * (1.0 - s))
+            }
+            Curve::Tanh => (z.tanh(), 1.0 - z.tanh() * z.tanh()),
+        }
+    }
+
+    fn candidates(&self, l: f64, u: f64) -> Vec<f64> {
+        let value = |z: f64| self.guess(z).0;
+        let chord = |a: f64, b: f64| if b > a { (value(b) - value(a)) / (b - a) } else { 0.0 };
         let mut slopes = vec![0.0, chord(l, u)];
         if let Curve::Piecewise { segments, .. } = self {
             slopes.extend(segments.iter().map(|s| s.0));
             slopes.extend(self.kinks_within(l, u).flat_map(|k| [chord(l, k), chord(k, u)]));
         } else {
-            let tangent = |z: f64| self.slope(z).0;
+            let tangent = |z: f64| self.guess(z).1;
             slopes.extend([l, u, f64::midpoint(l, u)].map(tangent));
-            let gap = |t: f64, end: f64| tangent(t) * (t - end) - (middle(t) - middle(end));
+            let gap = |t: f64, end: f64| tangent(t) * (t - end) - (value(t) - value(end));
             slopes.push(tangent(bisect(l.max(0.0), u.max(0.0), |t| gap(t, l) > 0.0)));
             slopes.push(tangent(bisect(l.min(0.0), u.min(0.0), |t| gap(t, u) > 0.0)));
         }
@@ -216,8 +261,16 @@ mod tests {
 
     #[test]
     fn lines_lie_on_their_side() {
-        let clip = Curve::Piecewise { kinks: vec![-1.0, 0.5], segments: vec![(0.0, -1.0), (1.0, 0.0), (0.0, 0.5)] };
-        for curve in [Curve::Sigmoid, Curve::Tanh, Curve::bent(0.0, 1.0), Curve::bent(0.1, 1.0), Curve::bent(-1.0, 1.0), clip] {
+        let clip =
+            Curve::Piecewise { kinks: vec![-1.0, 0.5], segments: vec![(0.0, -1.0), (1.0, 0.0), (0.0, 0.5)] };
+        for curve in [
+            Curve::Sigmoid,
+            Curve::Tanh,
+            Curve::bent(0.0, 1.0),
+            Curve::bent(0.1, 1.0),
+            Curve::bent(-1.0, 1.0),
+            clip,
+        ] {
             for (l, u) in [(-3.0, 2.0), (-1.0, 4.0), (0.25, 3.0), (-5.0, -0.5), (-0.1, 0.1), (-40.0, 30.0)] {
                 for slope in curve.candidates(l, u) {
                     let (above, below) = (curve.offset_above(slope, l, u), curve.offset_below(slope, l, u));
@@ -225,7 +278,10 @@ mod tests {
                     for step in 0..=400 {
                         let z = l + (u - l) * f64::from(step) / 400.0;
                         let (a, b) = curve.value(z);
-                        assert!(a <= slope * z + above + 1e-14 && b >= slope * z + below - 1e-14, "{curve:?} at {z}");
+                        assert!(
+                            a <= slope * z + above + 1e-14 && b >= slope * z + below - 1e-14,
+                            "{curve:?} at {z}"
+                        );
                         assert!(low <= b && a <= high, "{curve:?} on [{l}, {u}]");
                     }
                 }

@@ -15,10 +15,13 @@ pub(crate) fn is_exact(network: &Network, lines_only: bool) -> bool {
     let mut products = 0usize;
     let fits = network.steps.iter().all(|step| match &step.op {
         Op::Affine { maps, bias_radius, .. } => {
-            products += maps.iter().map(|map| match &map.matrix {
-                Matrix::Dense { .. } => map.inputs * map.outputs,
-                Matrix::Sparse { weights, .. } => weights.len(),
-            }).sum::<usize>();
+            products += maps
+                .iter()
+                .map(|map| match &map.matrix {
+                    Matrix::Dense { .. } => map.inputs * map.outputs,
+                    Matrix::Sparse { weights, .. } => weights.len(),
+                })
+                .sum::<usize>();
             bias_radius.is_none() && maps.iter().all(|map| map.radius.is_none())
         }
         Op::Curves(curves) => !lines_only || curves.iter().all(|c| matches!(c, Curve::Piecewise { .. })),
@@ -39,7 +42,8 @@ pub(crate) fn evaluate(network: &Network, x: &[Rational]) -> Option<Vec<Rational
         d / IBig::from(common) * own
     });
     let one = Dyadic::integer(denominator.clone());
-    let scaled = |x: &Rational| Dyadic::integer(x.numerator() * (&denominator / IBig::from(x.denominator().clone())));
+    let scaled =
+        |x: &Rational| Dyadic::integer(x.numerator() * (&denominator / IBig::from(x.denominator().clone())));
     let mut values: Vec<Vec<Dyadic>> = vec![x.iter().map(scaled).collect()];
     for step in &network.steps {
         let input = |at: usize| &values[step.inputs[at]];
@@ -59,7 +63,8 @@ pub(crate) fn evaluate(network: &Network, x: &[Rational]) -> Option<Vec<Rational
             }
             Op::Curves(curves) => {
                 let bent = |(j, z): (usize, &Dyadic)| {
-                    let Curve::Piecewise { kinks, segments } = &curves[if curves.len() == 1 { 0 } else { j }] else {
+                    let Curve::Piecewise { kinks, segments } = &curves[if curves.len() == 1 { 0 } else { j }]
+                    else {
                         unreachable!("made of lines");
                     };
                     let below = |k: &&f64| Dyadic::of(**k).times(&one).compare(z).is_lt();
@@ -112,7 +117,11 @@ pub(crate) fn push(network: &Network, analysis: &Analysis, row: &[f64], constant
                 Op::Affine { maps, bias, .. } => {
                     sum = sum.plus(&times(bias[j]));
                     for (map, &input) in maps.iter().zip(&step.inputs) {
-                        map.row(j, |i, w, _| if w != 0.0 { add(input, i, &times(w)) });
+                        map.row(j, |i, w, _| {
+                            if w != 0.0 {
+                                add(input, i, &times(w));
+                            }
+                        });
                     }
                 }
                 Op::Curves(_) => {
@@ -156,6 +165,7 @@ impl ExactForm {
     /// The least value on a box.
     pub(crate) fn least(&self, lower: &[f64], upper: &[f64]) -> Dyadic {
         let ends = |i: usize| if self.slopes[i].sign().is_ge() { lower[i] } else { upper[i] };
-        (0..lower.len()).fold(self.constant.clone(), |sum, i| sum.plus(&self.slopes[i].times(&Dyadic::of(ends(i)))))
+        (0..lower.len())
+            .fold(self.constant.clone(), |sum, i| sum.plus(&self.slopes[i].times(&Dyadic::of(ends(i)))))
     }
 }

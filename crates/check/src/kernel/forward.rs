@@ -7,8 +7,8 @@
 //! by at most γ_k Σ|wᵢ| ‖formᵢ‖, ‖·‖ the sum of the coefficients' magnitudes: the row e starts from e + γ (‖M‖ + ‖R‖).
 
 use super::curve::Curve;
-use super::number::{LARGEST, TINY, gamma};
 use super::network::{Map, Network, Op, Step, padded};
+use super::number::{LARGEST, TINY, gamma};
 
 /// What is known of a value on the box.
 #[derive(Debug, Clone, Default)]
@@ -156,7 +156,8 @@ impl Analysis {
             }
         }
         let roundings = self.roundings[index] + 8;
-        let (unit, inflate) = (gamma(roundings), 1.0 + 4.0 * gamma(roundings + maps.iter().map(|m| m.inputs).sum::<usize>()));
+        let (unit, inflate) =
+            (gamma(roundings), 1.0 + 4.0 * gamma(roundings + maps.iter().map(|m| m.inputs).sum::<usize>()));
         let (signed, absolute) = (&output.signed, &mut output.absolute);
         for j in 0..size {
             let row = |k: usize| (width + k) * stride + j;
@@ -252,17 +253,25 @@ impl Analysis {
         output.affine = false;
         for j in 0..starts.len() - 1 {
             let taps = || sources[starts[j]..starts[j + 1]].iter().map(|&i| i as usize);
-            let best = taps().max_by(|&a, &b| input.lo[a].total_cmp(&input.lo[b])).expect("a window has an element");
+            let best =
+                taps().max_by(|&a, &b| input.lo[a].total_cmp(&input.lo[b])).expect("a window has an element");
             let most = taps().map(|i| input.hi[i]).fold(f64::NEG_INFINITY, f64::max);
             let wins = taps().all(|i| i == best || input.hi[i] <= input.lo[best]);
             own.low_source.push(best as u32);
             own.high_source.push(wins.then_some(best as u32));
             own.high_offset.push(if wins { 0.0 } else { most });
             (output.lo[j], output.hi[j]) = (input.lo[best], most);
-            own.scale[j] = gamma(self.roundings[index]) * input.lo[best].abs().max(most.abs()) * (1.0 + 1e-9) + TINY;
+            own.scale[j] =
+                gamma(self.roundings[index]) * input.lo[best].abs().max(most.abs()) * (1.0 + 1e-9) + TINY;
             for row in 0..width {
                 let (m, r) = (input.signed[row * from + best], input.absolute[row * from + best]);
-                let above = if wins { m + r } else if row + 1 == width { most } else { 0.0 };
+                let above = if wins {
+                    m + r
+                } else if row + 1 == width {
+                    most
+                } else {
+                    0.0
+                };
                 output.signed[row * stride + j] = if wins { m } else { 0.5 * (above + (m - r)) };
                 output.absolute[row * stride + j] = if wins { r } else { 0.5 * (above - (m - r)) };
             }
@@ -350,8 +359,10 @@ impl Range {
             let (l, u) = (self.lo[j], self.hi[j]);
             let centre = f64::midpoint(l, u);
             self.signed[width * stride + j] = centre;
-            self.absolute[width * stride + j] = (self.absolute[width * stride + j] + unit * norms[j]) * (1.0 + 1e-9);
-            self.absolute[(width + 1) * stride + j] = if l == u { 0.0 } else { (u - centre).max(centre - l).next_up() };
+            self.absolute[width * stride + j] =
+                (self.absolute[width * stride + j] + unit * norms[j]) * (1.0 + 1e-9);
+            self.absolute[(width + 1) * stride + j] =
+                if l == u { 0.0 } else { (u - centre).max(centre - l).next_up() };
             self.absolute[(width + 2) * stride + j] = l.abs().max(u.abs());
             if l != 0.0 || u != 0.0 {
                 self.active.push(j as u32);
@@ -376,17 +387,6 @@ fn lines(curve: &Curve, l: f64, u: f64) -> ((f64, f64), (f64, f64)) {
             return (segments[usize::from(u > -l)], (slope, offset.max(0.0)));
         }
     }
-    let middle = f64::midpoint(l, u);
-    let (mut low, mut high) = ((0.0, f64::NEG_INFINITY), (0.0, f64::INFINITY));
-    for slope in curve.candidates(l, u).into_iter().filter(|s| s.is_finite()) {
-        let (below, above) = ((slope, curve.offset_below(slope, l, u)), (slope, curve.offset_above(slope, l, u)));
-        let height = |line: (f64, f64)| line.0 * middle + line.1;
-        if height(below) > height(low) || low.1 == f64::NEG_INFINITY {
-            low = below;
-        }
-        if height(above) < height(high) || high.1 == f64::INFINITY {
-            high = above;
-        }
-    }
-    (low, high)
+    let (low, high) = curve.slopes(l, u);
+    ((low, curve.offset_below(low, l, u)), (high, curve.offset_above(high, l, u)))
 }

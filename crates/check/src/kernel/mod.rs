@@ -7,7 +7,7 @@
 //! | `network` | matrix products with counted roundings |
 //! | `forward`, `backward` | bounds of a network on a box |
 //! | `exact` | the same without rounding |
-//! | `volume` | volumes |
+//! | `volume`, `quick` | volumes, without rounding and in bounds |
 //! | `question` | half-spaces, and whether two questions are the same |
 //! | `prove` | whether rows hold or fail on a box, forms lie below them, polytopes lie inside |
 
@@ -19,6 +19,9 @@ mod network;
 mod number;
 mod prove;
 mod question;
+mod quick;
+#[cfg(test)]
+mod tests;
 mod volume;
 
 pub(crate) use backward::{Choice, Forms, least, push, unstable};
@@ -27,5 +30,6 @@ pub(crate) use exact::evaluate;
 pub(crate) use network::{Map, Matrix, Network, Op, Step, padded};
 pub(crate) use number::{Rational, gamma, parse_number, rational, round_down, round_up, sum};
 pub(crate) use prove::{Claim, Prover, combined, dominates};
-pub(crate) use question::{HalfSpace, Question, Ranges, Row, Variable};
+pub(crate) use question::{HalfSpace, Part, Question, Ranges, Row, Variable};
+pub(crate) use quick::share_bound;
 pub(crate) use volume::{of_box, share};

@@ -144,7 +144,15 @@ impl Map {
 const BLOCK: usize = 16;
 
 /// `out[r, c] += Σ_k x[r, k] w[k, c]` over the active k, w with rows of `width`.
-fn multiply(x: &[f64], stride: usize, active: &[u32], w: &[f64], width: usize, absolute: bool, out: &mut [f64]) {
+fn multiply(
+    x: &[f64],
+    stride: usize,
+    active: &[u32],
+    w: &[f64],
+    width: usize,
+    absolute: bool,
+    out: &mut [f64],
+) {
     if stride == 0 || width == 0 {
         return;
     }
@@ -231,15 +239,16 @@ impl Network {
     pub(crate) fn roundings(&self, step: usize) -> usize {
         let own = &self.steps[step];
         let joins: usize = own.inputs.iter().map(|&v| self.readers(v)).sum();
-        joins + match &own.op {
-            Op::Affine { maps, .. } => maps.iter().map(Map::longest).sum::<usize>() + 2,
-            Op::Curves(_) => 8,
-            Op::Maximum { sources, .. } => {
-                let mut counts = vec![0; self.sizes[own.inputs[0]]];
-                sources.iter().for_each(|&i| counts[i as usize] += 1);
-                counts.into_iter().max().unwrap_or(0) + 8
+        joins
+            + match &own.op {
+                Op::Affine { maps, .. } => maps.iter().map(Map::longest).sum::<usize>() + 2,
+                Op::Curves(_) => 8,
+                Op::Maximum { sources, .. } => {
+                    let mut counts = vec![0; self.sizes[own.inputs[0]]];
+                    sources.iter().for_each(|&i| counts[i as usize] += 1);
+                    counts.into_iter().max().unwrap_or(0) + 8
+                }
             }
-        }
     }
 
     /// How many steps read a value (a step that reads it twice counts twice).

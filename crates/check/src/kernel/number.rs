@@ -71,10 +71,7 @@ impl Dyadic {
         }
         let zeros = mantissa.trailing_zeros();
         let odd = IBig::from(mantissa >> zeros);
-        Dyadic {
-            mantissa: if value < 0.0 { -odd } else { odd },
-            exponent: exponent + i64::from(zeros),
-        }
+        Dyadic { mantissa: if value < 0.0 { -odd } else { odd }, exponent: exponent + i64::from(zeros) }
     }
 
     pub(crate) fn is_zero(&self) -> bool {
@@ -157,7 +154,10 @@ pub(crate) fn parse_number(text: &str) -> Option<Rational> {
     };
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let all = [whole, fraction].concat();
-    if all.is_empty() || all.len() > MOST || exponent.abs() > MOST as i64 || !all.bytes().all(|b| b.is_ascii_digit())
+    if all.is_empty()
+        || all.len() > MOST
+        || exponent.abs() > MOST as i64
+        || !all.bytes().all(|b| b.is_ascii_digit())
     {
         return None;
     }

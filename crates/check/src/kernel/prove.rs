@@ -55,6 +55,14 @@ impl<'a> Prover<'a> {
         analyse(self.network, &mut self.analysis, lower, upper, backward)
     }
 
+    /// Upper bounds of the outputs' magnitudes on a box, infinite where nothing is known.
+    pub(crate) fn reach(&mut self, lower: &[f64], upper: &[f64]) -> Vec<f64> {
+        let known = self.analyse(lower, upper, false);
+        let output = &self.analysis.ranges[self.network.output];
+        let of = |j: usize| if known { output.lo[j].abs().max(output.hi[j].abs()) } else { f64::INFINITY };
+        (0..self.network.outputs()).map(of).collect()
+    }
+
     /// Forms below the left sides of claims, on the box of the last analysis.
     pub(crate) fn forms(&self, claims: &[Claim], choices: &[Choice]) -> Forms {
         let (m, n) = (self.network.outputs(), self.network.inputs());
@@ -93,7 +101,9 @@ impl<'a> Prover<'a> {
     /// Whether the claim follows without rounding from the lines of the last analysis.
     pub(crate) fn exactly(&self, claim: &Claim) -> bool {
         let row: Vec<f64> = claim.row.outputs.iter().map(|c| claim.sign() * c).collect();
-        let Some(mut form) = exact::push(self.network, &self.analysis, &row, claim.constant()) else { return false };
+        let Some(mut form) = exact::push(self.network, &self.analysis, &row, claim.constant()) else {
+            return false;
+        };
         if !claim.row.inputs.is_empty() {
             form.add(claim.sign(), &claim.row.inputs, 0.0);
         }
@@ -128,7 +138,12 @@ impl<'a> Prover<'a> {
 
 /// A row that holds wherever all the members do: their sum with multipliers γ ≥ 0, on the box of an analysis. `None` for
 /// multipliers that prove nothing.
-pub(crate) fn combined(rows: &[Row], members: &[(u32, f64)], analysis: &Analysis, network: &Network) -> Option<Row> {
+pub(crate) fn combined(
+    rows: &[Row],
+    members: &[(u32, f64)],
+    analysis: &Analysis,
+    network: &Network,
+) -> Option<Row> {
     if members.iter().any(|(_, g)| !(*g >= 0.0 && g.is_finite())) || members.iter().all(|(_, g)| *g == 0.0) {
         return None;
     }
@@ -140,7 +155,8 @@ pub(crate) fn combined(rows: &[Row], members: &[(u32, f64)], analysis: &Analysis
     // The nearest double to each sum; what it is off by, times the largest value, goes to the constant.
     let mut sums = |count: usize, range: usize, list: fn(&Row) -> &[f64]| -> Vec<f64> {
         let of = |at: usize| {
-            let terms = members.iter().filter_map(|(row, g)| list(&rows[*row as usize]).get(at).map(|&c| (*g, c)));
+            let terms =
+                members.iter().filter_map(|(row, g)| list(&rows[*row as usize]).get(at).map(|&c| (*g, c)));
             let exact = terms.map(|(g, c)| rational(g) * rational(c)).fold(Rational::ZERO, |a, b| a + b);
             let near = exact.to_f64().value();
             let off = exact - rational(near);
@@ -182,7 +198,7 @@ pub(crate) fn dominates(
         magnitude += (s.abs() + take.abs()) * lower[i].abs().max(upper[i].abs());
     }
     let error = gamma(form.0.len() + 8) * magnitude * (1.0 + 1e-9) + 1e-200;
-    if lambda < 0.0 || !(magnitude < 1e200) {
+    if lambda < 0.0 || magnitude.is_nan() || magnitude > 1e200 {
         return false;
     }
     if sum - error > 0.0 || sum + error < 0.0 {

@@ -45,6 +45,14 @@ pub(crate) struct Ranges<'a> {
     pub(crate) outputs: &'a [f64],
 }
 
+/// A box and the disjuncts of which one holds there.
+#[derive(Debug)]
+pub(crate) struct Part<'a> {
+    pub(crate) ranges: Ranges<'a>,
+    pub(crate) rows: &'a [Row],
+    pub(crate) disjuncts: &'a [Vec<u32>],
+}
+
 impl Row {
     /// The row's value (with `outer`) at a point.
     pub(crate) fn value(&self, x: &[Rational], y: &[Rational]) -> Rational {
@@ -59,7 +67,11 @@ impl Row {
         };
         let inputs = self.inputs.iter().enumerate().filter_map(term(Variable::Input));
         let outputs = self.outputs.iter().enumerate().filter_map(term(Variable::Output));
-        HalfSpace { terms: inputs.chain(outputs).collect(), constant: rational(constant), strict: self.strict }
+        HalfSpace {
+            terms: inputs.chain(outputs).collect(),
+            constant: rational(constant),
+            strict: self.strict,
+        }
     }
 }
 
@@ -67,7 +79,9 @@ impl HalfSpace {
     /// The bound that a half-space over one input is: the input, whether it bounds below, and where.
     pub(crate) fn bound(&self) -> Option<(usize, bool, Rational)> {
         match &self.terms[..] {
-            [(Variable::Input(i), c)] => Some((*i as usize, *c > Rational::ZERO, -self.constant.clone() / c.clone())),
+            [(Variable::Input(i), c)] => {
+                Some((*i as usize, *c > Rational::ZERO, -self.constant.clone() / c.clone()))
+            }
             _ => None,
         }
     }
@@ -79,7 +93,9 @@ impl HalfSpace {
             None => Rational::ZERO,
             Some(premise) => {
                 let Some((variable, c)) = self.terms.last() else { return false };
-                let Some((_, other)) = premise.terms.iter().find(|(v, _)| v == variable) else { return false };
+                let Some((_, other)) = premise.terms.iter().find(|(v, _)| v == variable) else {
+                    return false;
+                };
                 let sigma = c.clone() / other.clone();
                 if sigma <= Rational::ZERO {
                     return false;
@@ -91,7 +107,8 @@ impl HalfSpace {
             }
         };
         let own = self.terms.iter().map(|(v, c)| (*v, c.clone()));
-        let others = premise.into_iter().flat_map(|p| &p.terms).map(|(v, c)| (*v, -(sigma.clone() * c.clone())));
+        let others =
+            premise.into_iter().flat_map(|p| &p.terms).map(|(v, c)| (*v, -(sigma.clone() * c.clone())));
         let mut rest: std::collections::BTreeMap<Variable, Rational> = std::collections::BTreeMap::new();
         for (variable, c) in own.chain(others) {
             *rest.entry(variable).or_insert(Rational::ZERO) += c;
@@ -105,7 +122,8 @@ impl HalfSpace {
                 Variable::Input(i) if c > Rational::ZERO => ranges.lower.get(i as usize).cloned(),
                 Variable::Input(i) => ranges.upper.get(i as usize).cloned(),
                 Variable::Output(j) => {
-                    let reach = ranges.outputs.get(j as usize).filter(|r| r.is_finite()).map(|&r| rational(r));
+                    let reach =
+                        ranges.outputs.get(j as usize).filter(|r| r.is_finite()).map(|&r| rational(r));
                     reach.map(|r| if c > Rational::ZERO { -r } else { r })
                 }
             };
@@ -137,7 +155,9 @@ impl Question {
             // −a − ε ≥ 0 follows from b: both cannot hold.
             let terms = a.terms.iter().map(|(v, c)| (*v, -c.clone())).collect();
             let negated = HalfSpace { terms, constant: -a.constant.clone(), strict: !a.strict };
-            b.terms.len() == a.terms.len() && negated.follows(Some(b), &nowhere) && (negated.strict || b.strict)
+            b.terms.len() == a.terms.len()
+                && negated.follows(Some(b), &nowhere)
+                && (negated.strict || b.strict)
         };
         crossed
             || self.all(disjunct).any(false_at_once)
@@ -162,9 +182,8 @@ impl Question {
 
     /// Whether every point of the question lies in one of some boxes and satisfies one of the box's disjuncts, which are
     /// lists of rows (`outer`); the disjunct of the question that is not covered, if one is not.
-    pub(crate) fn is_covered(&self, parts: &[(Ranges, &[Row], &[Vec<u32>])]) -> Result<(), usize> {
+    pub(crate) fn is_covered(&self, inputs: usize, parts: &[Part]) -> Result<(), usize> {
         for (number, own) in self.disjuncts.iter().enumerate() {
-            let inputs = parts.first().map_or(0, |(ranges, ..)| ranges.lower.len());
             let (lower, upper) = self.bounds(own, inputs);
             let within = |ranges: &Ranges| {
                 let inside = |a: &Option<Rational>, b: &Rational, below: bool| {
@@ -173,7 +192,7 @@ impl Question {
                 let low = lower.iter().zip(ranges.lower).all(|(a, b)| inside(a, b, true));
                 low && upper.iter().zip(ranges.upper).all(|(a, b)| inside(a, b, false))
             };
-            let covered = parts.iter().any(|(ranges, rows, disjuncts)| {
+            let covered = parts.iter().any(|Part { ranges, rows, disjuncts }| {
                 let implied = |&row: &u32| {
                     let row = rows[row as usize].half_space(rows[row as usize].outer);
                     row.follows(None, ranges) || self.all(own).any(|h| row.follows(Some(h), ranges))
@@ -193,7 +212,8 @@ impl Question {
         let half_spaces: Vec<HalfSpace> = rows.iter().map(|row| row.half_space(row.inner)).collect();
         for (number, own) in disjuncts.iter().enumerate() {
             let implied = |h: &HalfSpace| {
-                h.follows(None, ranges) || own.iter().any(|&row| h.follows(Some(&half_spaces[row as usize]), ranges))
+                h.follows(None, ranges)
+                    || own.iter().any(|&row| h.follows(Some(&half_spaces[row as usize]), ranges))
             };
             let common = self.common.iter().all(implied);
             if !common || !self.disjuncts.iter().any(|disjunct| disjunct.iter().all(implied)) {
@@ -217,10 +237,18 @@ impl Question {
                 high += c.clone() * b;
             }
             let holds = |v: &Rational| *v > Rational::ZERO || *v == Rational::ZERO && !h.strict;
-            if holds(&low) { Some(true) } else if holds(&high) { None } else { Some(false) }
+            if holds(&low) {
+                Some(true)
+            } else if holds(&high) {
+                None
+            } else {
+                Some(false)
+            }
         };
         let conjunction = |list: &[HalfSpace]| {
-            list.iter().map(truth).try_fold(true, |all, t| if t == Some(false) { Err(()) } else { Ok(all && t.is_some()) })
+            list.iter()
+                .map(truth)
+                .try_fold(true, |all, t| if t == Some(false) { Err(()) } else { Ok(all && t.is_some()) })
         };
         // Ok(true): all hold; Ok(false): some are open; Err: one is false.
         let Ok(common) = conjunction(&self.common) else { return Some(false) };

@@ -83,7 +83,8 @@ mod tests {
 
     #[test]
     fn shares_are_those_of_geometry() {
-        let share = |slopes: &[f64], constant: f64, n: usize| share(slopes, constant, &vec![0.0; n], &vec![1.0; n]).0;
+        let share =
+            |slopes: &[f64], constant: f64, n: usize| share(slopes, constant, &vec![0.0; n], &vec![1.0; n]).0;
         assert_eq!(share(&[1.0, 1.0], -1.5, 2), rational(0.125));
         assert_eq!(share(&[-1.0, 1.0], 0.0, 2), rational(0.5));
         // A corner of the cube.

@@ -145,7 +145,11 @@ impl Lowering {
                     Value::Constant(tensor) => {
                         // f does not depend on its input.
                         let map = sparse(self.network.sizes[0], tensor.data.iter().map(|_| Vec::new()));
-                        self.push(vec![0], tensor.data.len(), Op::Affine { maps: vec![map], bias: tensor.data, bias_radius: None })?
+                        self.push(
+                            vec![0],
+                            tensor.data.len(),
+                            Op::Affine { maps: vec![map], bias: tensor.data, bias_radius: None },
+                        )?
                     }
                 }
             }
@@ -202,7 +206,8 @@ impl Lowering {
             }
             Value::Flow { id, dims: old } => {
                 let sources: Vec<Option<usize>> = (0..size).map(&mut *source).collect();
-                let same = size == old.iter().product::<usize>() && sources.iter().enumerate().all(|(at, s)| *s == Some(at));
+                let same = size == old.iter().product::<usize>()
+                    && sources.iter().enumerate().all(|(at, s)| *s == Some(at));
                 if same {
                     return Ok(Value::Flow { id: *id, dims });
                 }

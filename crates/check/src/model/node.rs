@@ -44,7 +44,11 @@ pub(super) fn lower(lowering: &mut Lowering, node: &Node) -> Lowered {
             // Between floats only the real number counts; of constants, integers stay what they are.
             (1 | 10 | 11 | 16, value @ Value::Flow { .. }) => Ok(value),
             (1 | 11, value) => Ok(value),
-            (6 | 7, value @ Value::Constant(_)) if value.constant()?.data.iter().all(|v| v.fract() == 0.0) => Ok(value),
+            (6 | 7, value @ Value::Constant(_))
+                if value.constant()?.data.iter().all(|v| v.fract() == 0.0) =>
+            {
+                Ok(value)
+            }
             _ => Err(Trouble::not_checkable("a cast that changes numbers")),
         },
         "Flatten" => {
@@ -58,7 +62,10 @@ pub(super) fn lower(lowering: &mut Lowering, node: &Node) -> Lowered {
         "Squeeze" | "Unsqueeze" => {
             let axes = match given(1) {
                 Some(list) => Some(integers(&list.constant()?.data)?),
-                None => node.attr_ints("axes").map_err(|e| Trouble::not_checkable(e.to_string()))?.map(<[i64]>::to_vec),
+                None => node
+                    .attr_ints("axes")
+                    .map_err(|e| Trouble::not_checkable(e.to_string()))?
+                    .map(<[i64]>::to_vec),
             };
             squeeze(x()?, axes, node.op_type == "Squeeze")
         }
@@ -138,12 +145,19 @@ pub(super) fn lower(lowering: &mut Lowering, node: &Node) -> Lowered {
 /// An axis, counted from the end if negative.
 fn axis(axis: i64, rank: usize) -> Result<usize, Trouble> {
     let at = if axis < 0 { axis + rank as i64 } else { axis };
-    usize::try_from(at).ok().filter(|&a| a < rank).ok_or_else(|| Trouble::not_checkable(format!("no axis {axis}")))
+    usize::try_from(at)
+        .ok()
+        .filter(|&a| a < rank)
+        .ok_or_else(|| Trouble::not_checkable(format!("no axis {axis}")))
 }
 
 fn integers(data: &[f64]) -> Result<Vec<i64>, Trouble> {
     let whole = data.iter().all(|v| v.fract() == 0.0 && v.abs() <= (1u64 << 53) as f64);
-    if whole { Ok(data.iter().map(|&v| v as i64).collect()) } else { Err(Trouble::not_checkable("integers are expected")) }
+    if whole {
+        Ok(data.iter().map(|&v| v as i64).collect())
+    } else {
+        Err(Trouble::not_checkable("integers are expected"))
+    }
 }
 
 fn literal(node: &Node) -> Lowered {
@@ -153,7 +167,9 @@ fn literal(node: &Node) -> Lowered {
         Some(("value", AttributeValue::Tensor(tensor))) => constant(tensor),
         Some(("value_float", AttributeValue::Float(v))) => Ok(scalar(f64::from(*v))),
         Some(("value_int", AttributeValue::Int(v))) => Ok(scalar(*v as f64)),
-        Some(("value_floats", AttributeValue::Floats(v))) => Ok(vector(v.iter().map(|&v| f64::from(v)).collect())),
+        Some(("value_floats", AttributeValue::Floats(v))) => {
+            Ok(vector(v.iter().map(|&v| f64::from(v)).collect()))
+        }
         Some(("value_ints", AttributeValue::Ints(v))) => Ok(vector(v.iter().map(|&v| v as f64).collect())),
         _ => Err(Trouble::not_checkable("a constant of another kind")),
     }
@@ -162,7 +178,9 @@ fn literal(node: &Node) -> Lowered {
 fn reshape(x: Value, shape: &[f64], zero_is_zero: bool) -> Lowered {
     let shape = integers(shape)?;
     let copied = |(at, &size): (usize, &i64)| match size {
-        0 if !zero_is_zero => x.dims().get(at).copied().ok_or_else(|| Trouble::not_checkable("a size to be copied is missing")),
+        0 if !zero_is_zero => {
+            x.dims().get(at).copied().ok_or_else(|| Trouble::not_checkable("a size to be copied is missing"))
+        }
         -1 => Ok(0),
         size => usize::try_from(size).map_err(|_| Trouble::not_checkable("a negative size")),
     };
@@ -195,7 +213,9 @@ fn squeeze(x: Value, axes: Option<Vec<i64>>, remove: bool) -> Lowered {
 
 pub(super) fn concatenate(lowering: &mut Lowering, parts: &[Value], axis: usize) -> Lowered {
     let mut dims = parts.first().map(|p| p.dims().to_vec()).unwrap_or_default();
-    let fits = |p: &Value| p.dims().len() == dims.len() && (0..dims.len()).all(|a| a == axis || p.dims()[a] == dims[a]);
+    let fits = |p: &Value| {
+        p.dims().len() == dims.len() && (0..dims.len()).all(|a| a == axis || p.dims()[a] == dims[a])
+    };
     if axis >= dims.len() || !parts.iter().all(fits) {
         return Err(Trouble::not_checkable("parts of different shapes"));
     }
@@ -239,8 +259,11 @@ pub(super) fn concatenate(lowering: &mut Lowering, parts: &[Value], axis: usize)
             Value::Flow { .. } => rows[numbers[part]][at].push((i, 1.0, 0.0)),
         }
     }
-    let maps: Vec<Map> =
-        rows.into_iter().zip(&ids).map(|(rows, &id)| super::sparse(lowering.network.sizes[id], rows.into_iter())).collect();
+    let maps: Vec<Map> = rows
+        .into_iter()
+        .zip(&ids)
+        .map(|(rows, &id)| super::sparse(lowering.network.sizes[id], rows.into_iter()))
+        .collect();
     Ok(Value::Flow { id: lowering.push(ids, size, Op::Affine { maps, bias, bias_radius: None })?, dims })
 }
 
@@ -248,7 +271,10 @@ fn slice(lowering: &mut Lowering, node: &Node, x: &Value, inputs: &[Option<Value
     let list = |name: &str, at: usize| -> Result<Option<Vec<i64>>, Trouble> {
         match inputs.get(at).and_then(Option::as_ref) {
             Some(value) => integers(&value.constant()?.data).map(Some),
-            None => Ok(node.attr_ints(name).map_err(|e| Trouble::not_checkable(e.to_string()))?.map(<[i64]>::to_vec)),
+            None => Ok(node
+                .attr_ints(name)
+                .map_err(|e| Trouble::not_checkable(e.to_string()))?
+                .map(<[i64]>::to_vec)),
         }
     };
     let missing = || Trouble::not_checkable("a slice without ends");
@@ -291,7 +317,12 @@ fn pad(lowering: &mut Lowering, node: &Node, x: &Value, inputs: &[Option<Value>]
         None => f64::from(node.attr_float("value").ok().flatten().unwrap_or(0.0)),
     };
     let rank = x.dims().len();
-    if mode != "constant" || filler != 0.0 || pads.len() != 2 * rank || inputs.len() > 3 || pads.iter().any(|&p| p < 0) {
+    if mode != "constant"
+        || filler != 0.0
+        || pads.len() != 2 * rank
+        || inputs.len() > 3
+        || pads.iter().any(|&p| p < 0)
+    {
         return Err(Trouble::not_checkable("padding with anything but zeros"));
     }
     let dims: Vec<usize> = (0..rank).map(|a| x.dims()[a] + (pads[a] + pads[rank + a]) as usize).collect();
@@ -315,11 +346,17 @@ fn times(a: f64, b: f64) -> (f64, f64) {
 
 fn gemm(lowering: &mut Lowering, node: &Node, inputs: &[Option<Value>], alpha: f64, beta: f64) -> Lowered {
     let flag = |name: &str| node.attr_int(name).ok().flatten().unwrap_or(0) != 0;
-    let operand = |at: usize| inputs.get(at).cloned().flatten().ok_or_else(|| Trouble::not_checkable("an input is missing"));
+    let operand = |at: usize| {
+        inputs.get(at).cloned().flatten().ok_or_else(|| Trouble::not_checkable("an input is missing"))
+    };
     let mut turned = |value: Value, turn: bool| -> Lowered {
         let dims = value.dims().to_vec();
         let [r, c] = dims[..] else { return Err(Trouble::not_checkable("a factor that is no matrix")) };
-        if turn { lowering.gather(&value, vec![c, r], &mut |at| Some(at % r * c + at / r)) } else { Ok(value) }
+        if turn {
+            lowering.gather(&value, vec![c, r], &mut |at| Some(at % r * c + at / r))
+        } else {
+            Ok(value)
+        }
     };
     let (a, b) = (turned(operand(0)?, flag("transA"))?, turned(operand(1)?, flag("transB"))?);
     let product = matmul(lowering, &a, &b, alpha)?;
@@ -334,7 +371,8 @@ fn gemm(lowering: &mut Lowering, node: &Node, inputs: &[Option<Value>], alpha: f
 
 fn matmul(lowering: &mut Lowering, a: &Value, b: &Value, alpha: f64) -> Lowered {
     let (da, db) = (a.dims().to_vec(), b.dims().to_vec());
-    let unfit = || Trouble::not_checkable(format!("the product of the shapes {da:?} and {db:?} is not covered"));
+    let unfit =
+        || Trouble::not_checkable(format!("the product of the shapes {da:?} and {db:?} is not covered"));
     // As matrices, and the result's own shape.
     let (rows, inner) = match da[..] {
         [] => return Err(unfit()),
@@ -351,15 +389,22 @@ fn matmul(lowering: &mut Lowering, a: &Value, b: &Value, alpha: f64) -> Lowered 
     match (a, b) {
         (Value::Flow { id, .. }, Value::Constant(w)) => {
             let scaled: Vec<(f64, f64)> = w.data.iter().map(|&w| times(alpha, w)).collect();
-            let weights: Vec<f64> = (0..columns * inner).map(|at| scaled[at % inner * columns + at / inner].0).collect();
+            let weights: Vec<f64> =
+                (0..columns * inner).map(|at| scaled[at % inner * columns + at / inner].0).collect();
             let inexact = scaled.iter().any(|s| s.1 > 0.0);
             if rows == 1 && !inexact {
-                let op = Op::Affine { maps: vec![Map::dense(columns, inner, &weights)], bias: vec![0.0; columns], bias_radius: None };
+                let op = Op::Affine {
+                    maps: vec![Map::dense(columns, inner, &weights)],
+                    bias: vec![0.0; columns],
+                    bias_radius: None,
+                };
                 return Ok(Value::Flow { id: lowering.push(vec![*id], columns, op)?, dims });
             }
             let row = |at: usize| {
                 let (r, c) = (at / columns, at % columns);
-                (0..inner).map(|k| (r * inner + k, scaled[k * columns + c].0, scaled[k * columns + c].1)).collect()
+                (0..inner)
+                    .map(|k| (r * inner + k, scaled[k * columns + c].0, scaled[k * columns + c].1))
+                    .collect()
             };
             lowering.rows(*id, dims, (0..rows * columns).map(row), vec![0.0; rows * columns])
         }
@@ -390,7 +435,9 @@ fn arithmetic(lowering: &mut Lowering, name: &str, a: &Value, b: &Value) -> Lowe
         ("Add" | "Sub", Value::Flow { id, .. }, Value::Constant(t)) => {
             let bias: Vec<f64> = (0..size).map(|j| minus * t.data[at(b, j)]).collect();
             // A bias joins the product before it.
-            let alone = lowering.network.steps.len() == *id && lowering.network.sizes[*id] == size && a.dims() == dims;
+            let alone = lowering.network.steps.len() == *id
+                && lowering.network.sizes[*id] == size
+                && a.dims() == dims;
             let named = |v: &Value| matches!(v, Value::Flow { id: other, .. } if other == id);
             let once = |name: &String| lowering.uses.get(name) == Some(&1);
             if alone
@@ -418,9 +465,11 @@ fn arithmetic(lowering: &mut Lowering, name: &str, a: &Value, b: &Value) -> Lowe
             let op = Op::Affine { maps, bias: vec![0.0; size], bias_radius: None };
             Ok(Value::Flow { id: lowering.push(vec![*id, *other], size, op)?, dims })
         }
-        ("Mul", Value::Flow { id, .. }, Value::Constant(t)) | ("Mul", Value::Constant(t), Value::Flow { id, .. }) => {
+        ("Mul", Value::Flow { id, .. }, Value::Constant(t))
+        | ("Mul", Value::Constant(t), Value::Flow { id, .. }) => {
             let (flow, other) = if matches!(a, Value::Flow { .. }) { (a, b) } else { (b, a) };
-            let rows: Vec<Vec<_>> = (0..size).map(|j| vec![(at(flow, j), t.data[at(other, j)], 0.0)]).collect();
+            let rows: Vec<Vec<_>> =
+                (0..size).map(|j| vec![(at(flow, j), t.data[at(other, j)], 0.0)]).collect();
             lowering.rows(*id, dims, rows.into_iter(), vec![0.0; size])
         }
         ("Div", Value::Flow { id, .. }, Value::Constant(t)) => {
@@ -439,12 +488,16 @@ fn arithmetic(lowering: &mut Lowering, name: &str, a: &Value, b: &Value) -> Lowe
             let rows: Vec<Vec<_>> = (0..size).map(entry).collect();
             lowering.rows(*id, dims, rows.into_iter(), vec![0.0; size])
         }
-        _ => Err(Trouble::not_checkable("arithmetic of constants alone, or of two values that depend on the input")),
+        _ => Err(Trouble::not_checkable(
+            "arithmetic of constants alone, or of two values that depend on the input",
+        )),
     }
 }
 
 fn curve(lowering: &mut Lowering, x: &Value, curves: Vec<Curve>) -> Lowered {
-    let Value::Flow { id, dims } = x else { return Err(Trouble::not_checkable("a function of constants alone")) };
+    let Value::Flow { id, dims } = x else {
+        return Err(Trouble::not_checkable("a function of constants alone"));
+    };
     let id = lowering.push(vec![*id], lowering.network.sizes[*id], Op::Curves(curves))?;
     Ok(Value::Flow { id, dims: dims.clone() })
 }
@@ -470,7 +523,10 @@ fn convolution(lowering: &mut Lowering, node: &Node, inputs: &[Option<Value>]) -
     let (weights, dims) = (w.constant()?, x.dims());
     let Value::Flow { id, .. } = x else { return Err(Trouble::not_checkable("a convolution of constants")) };
     let groups = usize::try_from(node.attr_int("group").ok().flatten().unwrap_or(1)).unwrap_or(0);
-    let fits = dims.len() > 2 && weights.dims.len() == dims.len() && groups > 0 && weights.dims[1] * groups == dims[1];
+    let fits = dims.len() > 2
+        && weights.dims.len() == dims.len()
+        && groups > 0
+        && weights.dims[1] * groups == dims[1];
     if !fits || weights.dims[0] % groups.max(1) != 0 {
         return Err(Trouble::not_checkable("a convolution of other shapes"));
     }
@@ -511,14 +567,23 @@ fn convolution(lowering: &mut Lowering, node: &Node, inputs: &[Option<Value>]) -
 /// γ (x − μ) / √(σ² + ε) + β, channel by channel.
 fn normalisation(lowering: &mut Lowering, node: &Node, inputs: &[Option<Value>], epsilon: f64) -> Lowered {
     let flag = |name: &str, default: i64| node.attr_int(name).ok().flatten().unwrap_or(default);
-    let Some(Some(Value::Flow { id, dims })) = inputs.first() else { return Err(Trouble::not_checkable("an input is missing")) };
+    let Some(Some(Value::Flow { id, dims })) = inputs.first() else {
+        return Err(Trouble::not_checkable("an input is missing"));
+    };
     if flag("training_mode", 0) != 0 || flag("spatial", 1) != 1 || dims.len() < 2 {
         return Err(Trouble::not_checkable("normalisation in training, or not by channel"));
     }
     let list = |at: usize| {
-        let value = inputs.get(at).and_then(Option::as_ref).ok_or_else(|| Trouble::not_checkable("an input is missing"))?;
+        let value = inputs
+            .get(at)
+            .and_then(Option::as_ref)
+            .ok_or_else(|| Trouble::not_checkable("an input is missing"))?;
         let data = value.constant()?.data.clone();
-        if data.len() == dims[1] { Ok(data) } else { Err(Trouble::not_checkable("parameters of another size")) }
+        if data.len() == dims[1] {
+            Ok(data)
+        } else {
+            Err(Trouble::not_checkable("parameters of another size"))
+        }
     };
     let (gamma_, beta, mean, variance) = (list(1)?, list(2)?, list(3)?, list(4)?);
     if variance.iter().any(|v| !(v + epsilon > 1e-100 && *v >= 0.0)) {
@@ -529,7 +594,11 @@ fn normalisation(lowering: &mut Lowering, node: &Node, inputs: &[Option<Value>],
     let scale_off: Vec<f64> = scale.iter().map(|s| s.abs() * gamma(8) + 1e-300).collect();
     let bias: Vec<f64> = (0..dims[1]).map(|c| beta[c] - mean[c] * scale[c]).collect();
     let bias_off: Vec<f64> = (0..dims[1])
-        .map(|c| (mean[c].abs() * (scale_off[c] + scale[c].abs() * gamma(4)) + beta[c].abs() * gamma(4)) * (1.0 + 1e-9) + 1e-300)
+        .map(|c| {
+            (mean[c].abs() * (scale_off[c] + scale[c].abs() * gamma(4)) + beta[c].abs() * gamma(4))
+                * (1.0 + 1e-9)
+                + 1e-300
+        })
         .collect();
     let (size, plane): (usize, usize) = (dims.iter().product(), dims[2..].iter().product());
     let channel = |at: usize| at / plane % dims[1];
@@ -559,7 +628,8 @@ fn pool(lowering: &mut Lowering, node: &Node, x: &Value) -> Lowered {
     let (planes, plane): (usize, usize) = (dims[0] * dims[1], dims[2..].iter().product());
     let shape = [&dims[..2], &windows.out[..]].concat();
     let places = windows.sources.len();
-    let taps = |at: usize| windows.sources[at % places].iter().flatten().map(move |&i| at / places * plane + i);
+    let taps =
+        |at: usize| windows.sources[at % places].iter().flatten().map(move |&i| at / places * plane + i);
     let size = planes * places;
     if size.saturating_mul(kernel.iter().product()) > super::MOST_ELEMENTS {
         return Err(Trouble::not_checkable("a pool with too many elements"));

@@ -13,7 +13,10 @@ pub(super) struct Tensor {
 pub(super) enum Value {
     Constant(Tensor),
     /// A value of the network, flat, under a shape.
-    Flow { dims: Vec<usize>, id: usize },
+    Flow {
+        dims: Vec<usize>,
+        id: usize,
+    },
 }
 
 impl Value {
@@ -32,7 +35,10 @@ impl Value {
     pub(super) fn reshaped(self, dims: Vec<usize>) -> Result<Value, Trouble> {
         let size = dims.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
         if size != Some(self.size()) {
-            return Err(Trouble::not_checkable(format!("the shape {:?} does not become {dims:?}", self.dims())));
+            return Err(Trouble::not_checkable(format!(
+                "the shape {:?} does not become {dims:?}",
+                self.dims()
+            )));
         }
         Ok(match self {
             Value::Constant(tensor) => Value::Constant(Tensor { dims, ..tensor }),

@@ -41,7 +41,8 @@ pub(super) fn windows(node: &Node, input: &[usize], kernel: &[usize]) -> Result<
                 let out = input[a].div_ceil(steps[a]);
                 let total = ((out - 1) * steps[a] + reach[a]).saturating_sub(input[a]);
                 let less = total / 2;
-                (pads[a], pads[rank + a]) = if side == "SAME_UPPER" { (less, total - less) } else { (total - less, less) };
+                (pads[a], pads[rank + a]) =
+                    if side == "SAME_UPPER" { (less, total - less) } else { (total - less, less) };
             }
         }
         other => return Err(Trouble::not_checkable(format!("auto_pad `{other}`"))),
@@ -49,7 +50,9 @@ pub(super) fn windows(node: &Node, input: &[usize], kernel: &[usize]) -> Result<
     let mut out = Vec::with_capacity(rank);
     for a in 0..rank {
         let room = (input[a] + pads[a] + pads[rank + a]).checked_sub(reach[a]);
-        out.push(room.ok_or_else(|| Trouble::not_checkable("a window larger than its input"))? / steps[a] + 1);
+        out.push(
+            room.ok_or_else(|| Trouble::not_checkable("a window larger than its input"))? / steps[a] + 1,
+        );
     }
     let (taps, positions): (usize, usize) = (kernel.iter().product(), out.iter().product());
     if taps.saturating_mul(positions) > super::MOST_ELEMENTS {

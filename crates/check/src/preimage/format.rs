@@ -175,29 +175,34 @@ pub(super) fn read(text: &str) -> Result<File, Trouble> {
     let (_, first) = lines.next().ok_or_else(cut)?;
     let header: Header = serde_json::from_str(first).map_err(|error| at(1, error.to_string()))?;
     let n = header.lower.len();
+    if header.upper.len() != n {
+        return Err(at(1, "the corners of the box differ in length".into()));
+    }
     let mut leaves = Vec::new();
-    let mut open = if header.nodes > 0 { vec![(header.lower.clone(), header.upper.clone())] } else { Vec::new() };
+    let mut open =
+        if header.nodes > 0 { vec![(header.lower.clone(), header.upper.clone())] } else { Vec::new() };
     let mut nodes = 0;
     while let Some((lower, upper)) = open.pop() {
         let (line, text) = lines.next().ok_or_else(cut)?;
         nodes += 1;
-        let kind = match serde_json::from_str(text).map_err(|error| at(line, format!("not a node: {error}")))? {
-            NodeLine::Split(input, t) => {
-                let i = input as usize;
-                if i >= n || !(lower[i] < t && t < upper[i]) {
-                    return Err(at(line, format!("a split of input {input} at {t} outside its box")));
+        let kind =
+            match serde_json::from_str(text).map_err(|error| at(line, format!("not a node: {error}")))? {
+                NodeLine::Split(input, t) => {
+                    let i = input as usize;
+                    if i >= n || !(lower[i] < t && t < upper[i]) {
+                        return Err(at(line, format!("a split of input {input} at {t} outside its box")));
+                    }
+                    let (mut below, mut above) = (upper.clone(), lower.clone());
+                    (below[i], above[i]) = (t, t);
+                    open.push((above, upper));
+                    open.push((lower, below));
+                    continue;
                 }
-                let (mut below, mut above) = (upper.clone(), lower.clone());
-                (below[i], above[i]) = (t, t);
-                open.push((above, upper));
-                open.push((lower, below));
-                continue;
-            }
-            NodeLine::In(v, w) => Kind::In([v, w]),
-            NodeLine::Out(row) => Kind::Out(row),
-            NodeLine::Cut(cut) => Kind::Cut(cut),
-            NodeLine::Elsewhere(_) => Kind::Elsewhere,
-        };
+                NodeLine::In(v, w) => Kind::In([v, w]),
+                NodeLine::Out(row) => Kind::Out(row),
+                NodeLine::Cut(cut) => Kind::Cut(cut),
+                NodeLine::Elsewhere(_) => Kind::Elsewhere,
+            };
         leaves.push(Leaf { line, lower, upper, kind });
     }
     if nodes != header.nodes {
@@ -215,7 +220,8 @@ pub(super) fn read(text: &str) -> Result<File, Trouble> {
             "outer" => &mut outer,
             _ => return Err(at(line, format!("`{side}` is no piece"))),
         };
-        let fits = piece.lower.len() == n && piece.upper.len() == n && piece.rows.iter().all(|r| r.len() == n + 1);
+        let fits =
+            piece.lower.len() == n && piece.upper.len() == n && piece.rows.iter().all(|r| r.len() == n + 1);
         if !fits || !pieces.is_empty() {
             return Err(at(line, format!("a piece of another dimension than {n}")));
         }

@@ -1,6 +1,6 @@
 //! The claims of one leaf: in, out, or cut with forms and volumes.
 
-use crate::kernel::{Claim, Prover, Rational, Row, of_box, rational, share};
+use crate::kernel::{Claim, Prover, Rational, Row, of_box, rational, share, share_bound};
 use crate::report::{Outcome, refuse};
 use crate::search::{Attempt, Requirement, establish};
 
@@ -27,7 +27,7 @@ pub(super) fn forms(cut: &Cut, n: usize) -> Result<Vec<RowForms<'_>>, ()> {
         .map(|(&row, own)| RowForms {
             row,
             lower: (&own[..n], own[n]),
-            negated: (&own[n + 1..2 * n + 1], own[2 * n + 1]),
+            negated: (&own[n + 1..=2 * n], own[2 * n + 1]),
         })
         .collect())
 }
@@ -53,7 +53,10 @@ pub(super) fn check(
         Kind::In(v) => {
             let volume = of_box(&leaf.lower, &leaf.upper);
             if rational(v[0]) > volume || rational(v[1]) < volume {
-                return claim("volume of a leaf", format!("[{}, {}] does not hold that of its box", v[0], v[1]));
+                return claim(
+                    "volume of a leaf",
+                    format!("[{}, {}] does not hold that of its box", v[0], v[1]),
+                );
             }
             let holds = |d: &Vec<u32>| d.iter().map(|k| Claim::row(row(k), true)).collect();
             ("in", vec![disjuncts.iter().map(holds).collect()])
@@ -76,7 +79,8 @@ pub(super) fn check(
             let open = open_disjuncts(cut, disjuncts.len());
             let closed = (0..disjuncts.len() as u32).filter(|d| !open.contains(d));
             let mut all: Vec<Requirement> = closed.map(|d| out(&disjuncts[d as usize])).collect();
-            let mut settled: Vec<u32> = open.iter().flat_map(|&d| disjuncts[d as usize].iter().copied()).collect();
+            let mut settled: Vec<u32> =
+                open.iter().flat_map(|&d| disjuncts[d as usize].iter().copied()).collect();
             settled.sort_unstable();
             settled.dedup();
             settled.retain(|k| !cut.r.contains(k));
@@ -98,46 +102,64 @@ pub(super) fn check(
 }
 
 /// The volumes of a cut leaf: of a disjunct at least 1 − Σ(1 − share) and at most the least share, of the union at least the
-/// best disjunct's and at most the sum.
-fn volumes(leaf: &Leaf, cut: &Cut, forms: &[RowForms], rows: &[Row], disjuncts: &[Vec<u32>]) -> Result<(), Outcome> {
+/// best disjunct's and at most the sum. Bounds of the shares first, the shares themselves where these leave doubt.
+fn volumes(
+    leaf: &Leaf,
+    cut: &Cut,
+    forms: &[RowForms],
+    rows: &[Row],
+    disjuncts: &[Vec<u32>],
+) -> Result<(), Outcome> {
     let claim = |reason: String| Err(refuse(leaf.line, "volume of a leaf", reason));
     let [inner, outer] = cut.v;
-    let whole = of_box(&leaf.lower, &leaf.upper);
     if !(0.0 <= inner && inner <= outer) {
         return claim(format!("[{inner}, {outer}] is no range"));
     }
-    // Without a form nothing is known of a row.
-    let share_in = |f: &RowForms| {
-        let flat = (0..leaf.lower.len()).all(|i| f.lower.0[i] == 0.0 || leaf.lower[i] == leaf.upper[i]);
-        let own = share(f.lower.0, f.lower.1, &leaf.lower, &leaf.upper).0;
-        // A form that is 0 throughout proves a strict row nowhere.
-        if flat && rows[f.row as usize].strict { Rational::ZERO } else { own }
+    let whole = of_box(&leaf.lower, &leaf.upper);
+    let at_least = |form: (&[f64], f64), exactly: bool| {
+        let quick = || share_bound(form.0, form.1, &leaf.lower, &leaf.upper, false).map(rational);
+        let known = if exactly { None } else { quick() };
+        known.unwrap_or_else(|| share(form.0, form.1, &leaf.lower, &leaf.upper).0)
     };
-    let share_out = |f: &RowForms| {
-        let flat = (0..leaf.lower.len()).all(|i| f.negated.0[i] == 0.0 || leaf.lower[i] == leaf.upper[i]);
-        if flat { Rational::ONE } else { Rational::ONE - share(f.negated.0, f.negated.1, &leaf.lower, &leaf.upper).0 }
+    let flat = |form: (&[f64], f64)| {
+        (0..leaf.lower.len()).all(|i| form.0[i] == 0.0 || leaf.lower[i] == leaf.upper[i])
     };
-    let shares: Vec<(u32, Rational, Rational)> = forms.iter().map(|f| (f.row, share_in(f), share_out(f))).collect();
-    let (mut low, mut high) = (Rational::ZERO, Rational::ZERO);
-    for d in open_disjuncts(cut, disjuncts.len()) {
-        let (mut own_low, mut own_high) = (Rational::ONE, Rational::ONE);
-        for k in disjuncts[d as usize].iter().filter(|k| cut.r.contains(k)) {
-            match shares.iter().find(|(row, ..)| row == k) {
-                Some((_, a, b)) => {
-                    own_low -= Rational::ONE - a.clone();
-                    own_high = own_high.min(b.clone());
+    let mut low = Rational::ZERO;
+    for exactly in [false, true] {
+        // Of a form that is the same throughout: 0 proves a strict row nowhere, and excludes nothing.
+        let shares: Vec<(u32, Rational, Rational)> = forms
+            .iter()
+            .map(|f| {
+                let nowhere = flat(f.lower) && rows[f.row as usize].strict;
+                let inside = if nowhere { Rational::ZERO } else { at_least(f.lower, exactly) };
+                let outside = if flat(f.negated) { Rational::ZERO } else { at_least(f.negated, exactly) };
+                (f.row, inside, Rational::ONE - outside)
+            })
+            .collect();
+        let mut high = Rational::ZERO;
+        low = Rational::ZERO;
+        for d in open_disjuncts(cut, disjuncts.len()) {
+            let (mut own_low, mut own_high) = (Rational::ONE, Rational::ONE);
+            for k in disjuncts[d as usize].iter().filter(|k| cut.r.contains(k)) {
+                match shares.iter().find(|(row, ..)| row == k) {
+                    Some((_, a, b)) => {
+                        own_low -= Rational::ONE - a.clone();
+                        own_high = own_high.min(b.clone());
+                    }
+                    // Without a form nothing is known of a row.
+                    None => own_low = -Rational::ONE,
                 }
-                None => own_low = Rational::ZERO,
             }
+            low = low.max(own_low);
+            high += own_high;
         }
-        low = low.max(own_low);
-        high += own_high;
+        (low, high) = (low * whole.clone(), high.min(Rational::ONE) * whole.clone());
+        if rational(inner) <= low && rational(outer) >= high {
+            return Ok(());
+        }
     }
-    if rational(inner) > low * whole.clone() {
+    if rational(inner) > low {
         return claim(format!("its inner set is smaller than {inner}"));
     }
-    if rational(outer) < high.min(Rational::ONE) * whole {
-        return claim(format!("its outer set may be larger than {outer}"));
-    }
-    Ok(())
+    claim(format!("its outer set may be larger than {outer}"))
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rayon::prelude::*;
 
 use crate::Context;
-use crate::kernel::{Network, Prover, Question, Ranges, Rational, Row, of_box, parse_number, rational};
+use crate::kernel::{Network, Part, Prover, Question, Ranges, Rational, Row, of_box, parse_number, rational};
 use crate::question::{Asked, describe};
 use crate::report::{Outcome, Report, refuse};
 use format::{File, Header, Kind, Status};
@@ -25,7 +25,11 @@ pub(crate) fn check(text: &str, context: &Context, report: &mut Report) -> Resul
     let file = format::read(text)?;
     let header = &file.header;
     if header.model.sha256 != context.sha256 {
-        return Err(refuse(1, "model", format!("the answer is about a model with the SHA-256 {}", header.model.sha256)));
+        return Err(refuse(
+            1,
+            "model",
+            format!("the answer is about a model with the SHA-256 {}", header.model.sha256),
+        ));
     }
     let own = &header.asked;
     let asked = context.stated.clone().unwrap_or_else(|| Asked {
@@ -81,9 +85,7 @@ fn same_question(header: &Header, network: &Network, question: &Question) -> Res
     let rows: Vec<Row> = header.rows.iter().map(row).collect();
     if header.nodes == 0 {
         // Said to contradict itself.
-        let nothing = Ranges { lower: &[], upper: &[], outputs: &[] };
-        let none = question.is_covered(&[(nothing, &[], &[])]);
-        return match none {
+        return match question.is_covered(n, &[]) {
             Ok(()) => Ok(rows),
             Err(_) => Err(claim("the question does not contradict itself, and no leaf follows".into())),
         };
@@ -103,19 +105,21 @@ fn same_question(header: &Header, network: &Network, question: &Question) -> Res
             return Err(claim(format!("the box of doubles does not hold the exact bounds of x{i}")));
         }
     }
-    let mut prover = Prover::new(network);
-    let known = prover.analyse(&header.lower, &header.upper, false);
-    let output = &prover.analysis.ranges[network.output];
-    let reach: Vec<f64> = (0..m)
-        .map(|j| if known { output.lo[j].abs().max(output.hi[j].abs()) } else { f64::INFINITY })
-        .collect();
+    let reach = Prover::new(network).reach(&header.lower, &header.upper);
     let ranges = || Ranges { lower: &lower, upper: &upper, outputs: &reach };
-    if question.is_covered(&[(ranges(), &rows, &header.disjuncts)]).is_err() {
-        return Err(claim("the answer is that of another question: it leaves out points that are asked for".into()));
+    if question
+        .is_covered(n, &[Part { ranges: ranges(), rows: &rows, disjuncts: &header.disjuncts }])
+        .is_err()
+    {
+        return Err(claim(
+            "the answer is that of another question: it leaves out points that are asked for".into(),
+        ));
     }
     // The rows are used on the box of doubles, which is a hair larger than the exact one.
     if question.covers(&ranges(), &rows, &header.disjuncts).is_err() {
-        return Err(claim("the answer is that of another question: it takes in points that are not asked for".into()));
+        return Err(claim(
+            "the answer is that of another question: it takes in points that are not asked for".into(),
+        ));
     }
     for (k, row) in header.rows.iter().enumerate() {
         if row.inner > row.outer {

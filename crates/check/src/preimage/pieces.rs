@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 
 use rayon::prelude::*;
 
-use crate::kernel::{Rational, Row, of_box, rational, share};
+use crate::kernel::{Rational, Row, of_box, rational, share, share_bound};
 use crate::report::{Outcome, refuse};
 use crate::search::{Facet, beyond, inside as under};
 
@@ -15,7 +15,7 @@ use super::leaf::{RowForms, forms, open_disjuncts};
 /// How often the part of a leaf in a piece may be cut further.
 const MOST_PARTS: usize = 2000;
 /// Boxes that a piece's volume may take.
-const MOST_VOLUMES: usize = 4000;
+const MOST_VOLUMES: usize = 2000;
 
 /// Pieces with their facets.
 #[derive(Debug)]
@@ -29,7 +29,9 @@ fn facets(piece: &Piece) -> Vec<Facet<'_>> {
 
 fn gather<'a>(pieces: &'a [Piece], lower: &[f64], upper: &[f64]) -> Result<Polytopes<'a>, Outcome> {
     for piece in pieces {
-        let within = (0..lower.len()).all(|i| lower[i] <= piece.lower[i] && piece.lower[i] <= piece.upper[i] && piece.upper[i] <= upper[i]);
+        let within = (0..lower.len()).all(|i| {
+            lower[i] <= piece.lower[i] && piece.lower[i] <= piece.upper[i] && piece.upper[i] <= upper[i]
+        });
         if !within {
             return Err(refuse(piece.line, "piece", "its box is not part of the box"));
         }
@@ -43,14 +45,18 @@ pub(super) fn inner<'a>(pieces: &'a [Piece], lower: &[f64], upper: &[f64]) -> Re
     let clash = |at: usize| {
         let (piece, own) = &all.pieces[at];
         let other = all.pieces[..at].iter().find(|(other, theirs)| {
-            let Some((low, high)) = common(&piece.lower, &piece.upper, &other.lower, &other.upper) else { return false };
+            let Some((low, high)) = common(&piece.lower, &piece.upper, &other.lower, &other.upper) else {
+                return false;
+            };
             // Disjoint boxes, or a multiple of a facet of one that is nowhere above the negation of one of the other.
             !own.iter().any(|f| {
                 let negated: Vec<f64> = f.0.iter().map(|v| -v).collect();
                 theirs.iter().any(|g| under((&negated, -f.1), Some(*g), &low, &high, false))
             })
         });
-        other.map(|(other, _)| refuse(piece.line, "inner piece", format!("it overlaps the piece on line {}", other.line)))
+        other.map(|(other, _)| {
+            refuse(piece.line, "inner piece", format!("it overlaps the piece on line {}", other.line))
+        })
     };
     match (0..pieces.len()).into_par_iter().find_map_first(clash) {
         Some(outcome) => Err(outcome),
@@ -92,14 +98,20 @@ fn cut(lower: &[f64], upper: &[f64], input: usize, at: f64) -> [(Vec<f64>, Vec<f
 }
 
 /// Whether every inner piece lies, in this leaf, in what the leaf proves.
-pub(super) fn inside(all: &Polytopes, leaf: &Leaf, rows: &[Row], disjuncts: &[Vec<u32>]) -> Result<(), Outcome> {
+pub(super) fn inside(
+    all: &Polytopes,
+    leaf: &Leaf,
+    rows: &[Row],
+    disjuncts: &[Vec<u32>],
+) -> Result<(), Outcome> {
     if matches!(leaf.kind, Kind::In(_)) {
         return Ok(());
     }
     let proved: Vec<Vec<RowForms>> = match &leaf.kind {
         Kind::Cut(cut) if !cut.f.is_empty() => {
             let own = forms(cut, leaf.lower.len()).unwrap_or_default();
-            let of = |d: u32| own.iter().copied().filter(|f| disjuncts[d as usize].contains(&f.row)).collect();
+            let of =
+                |d: u32| own.iter().copied().filter(|f| disjuncts[d as usize].contains(&f.row)).collect();
             open_disjuncts(cut, disjuncts.len()).into_iter().map(of).collect()
         }
         _ => Vec::new(),
@@ -120,7 +132,8 @@ pub(super) fn inside(all: &Polytopes, leaf: &Leaf, rows: &[Row], disjuncts: &[Ve
             count += 1;
             let parts = if count < MOST_PARTS { halves(&low, &high) } else { None };
             let Some(parts) = parts else {
-                let reason = format!("it is not inside what the leaf on line {} proves, near x = {low:?}", leaf.line);
+                let reason =
+                    format!("it is not inside what the leaf on line {} proves, near x = {low:?}", leaf.line);
                 return Err(refuse(piece.line, "inner piece", reason));
             };
             open.extend(parts);
@@ -130,14 +143,20 @@ pub(super) fn inside(all: &Polytopes, leaf: &Leaf, rows: &[Row], disjuncts: &[Ve
 }
 
 /// Whether the outer pieces, if there are any, cover what this leaf leaves possible.
-pub(super) fn covered(all: &Polytopes, leaf: &Leaf, rows: &[Row], disjuncts: &[Vec<u32>]) -> Result<(), Outcome> {
+pub(super) fn covered(
+    all: &Polytopes,
+    leaf: &Leaf,
+    rows: &[Row],
+    disjuncts: &[Vec<u32>],
+) -> Result<(), Outcome> {
     if all.pieces.is_empty() || matches!(leaf.kind, Kind::Out(_) | Kind::Elsewhere) {
         return Ok(());
     }
     let possible: Vec<Vec<RowForms>> = match &leaf.kind {
         Kind::Cut(cut) => {
             let own = forms(cut, leaf.lower.len()).unwrap_or_default();
-            let of = |d: u32| own.iter().copied().filter(|f| disjuncts[d as usize].contains(&f.row)).collect();
+            let of =
+                |d: u32| own.iter().copied().filter(|f| disjuncts[d as usize].contains(&f.row)).collect();
             open_disjuncts(cut, disjuncts.len()).into_iter().map(of).collect()
         }
         _ => vec![Vec::new()],
@@ -166,7 +185,8 @@ pub(super) fn covered(all: &Polytopes, leaf: &Leaf, rows: &[Row], disjuncts: &[V
             .iter()
             .filter(|(piece, _)| common(&low, &high, &piece.lower, &piece.upper).is_some())
             .collect();
-        let whole = |piece: &Piece| (0..low.len()).all(|i| piece.lower[i] <= low[i] && high[i] <= piece.upper[i]);
+        let whole =
+            |piece: &Piece| (0..low.len()).all(|i| piece.lower[i] <= low[i] && high[i] <= piece.upper[i]);
         let takes = |facet: &Facet| under(*facet, None, &low, &high, false) || excluded(Some(*facet));
         if meeting.iter().any(|(piece, facets)| whole(piece) && facets.iter().all(takes)) {
             continue;
@@ -209,23 +229,44 @@ struct Part {
     /// What is known of its volume.
     low: Rational,
     high: Rational,
+    /// The difference, for the order.
+    gap: f64,
 }
 
 impl Part {
-    fn new(lower: Vec<f64>, upper: Vec<f64>, facets: &[Facet]) -> Self {
+    /// At least 1 − Σ(1 − share), at most the least share (Bonferroni).
+    fn new(lower: Vec<f64>, upper: Vec<f64>, facets: &[Facet], exactly: bool) -> Self {
         let whole = of_box(&lower, &upper);
         let (mut missing, mut most) = (Rational::ZERO, Rational::ONE);
         for (a, b) in facets {
-            let (low, high) = share(a, *b, &lower, &upper);
+            let bound = |up: bool| share_bound(a, *b, &lower, &upper, up).filter(|_| !exactly).map(rational);
+            let (low, high) = match (bound(false), bound(true)) {
+                (Some(low), Some(high)) => (low, high),
+                _ => share(a, *b, &lower, &upper),
+            };
             missing += Rational::ONE - low;
             most = most.min(high);
         }
         let least = (Rational::ONE - missing).max(Rational::ZERO).min(most.clone());
-        Part { lower, upper, low: least * whole.clone(), high: most * whole }
+        let (low, high) = (least * whole.clone(), most * whole);
+        let gap = (high.clone() - low.clone()).to_f64().value();
+        Part { lower, upper, low, high, gap }
     }
 
-    fn gap(&self) -> Rational {
-        self.high.clone() - self.low.clone()
+    /// The side along which the facets that cut the part vary most.
+    fn steepest(&self, facets: &[Facet]) -> Option<usize> {
+        let mut scores = vec![0.0; self.lower.len()];
+        for (a, b) in facets {
+            let ends = |i: usize| (a[i] * self.lower[i], a[i] * self.upper[i]);
+            let least = (0..a.len()).fold(*b, |sum, i| sum + ends(i).0.min(ends(i).1));
+            let most = (0..a.len()).fold(*b, |sum, i| sum + ends(i).0.max(ends(i).1));
+            if least < 0.0 && most > 0.0 {
+                for (i, score) in scores.iter_mut().enumerate() {
+                    *score += a[i].abs() * (self.upper[i] - self.lower[i]) / (most - least);
+                }
+            }
+        }
+        (0..scores.len()).max_by(|&i, &j| scores[i].total_cmp(&scores[j]).then(j.cmp(&i)))
     }
 }
 
@@ -242,15 +283,28 @@ impl PartialOrd for Part {
 }
 impl Ord for Part {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.gap().cmp(&other.gap())
+        self.gap.total_cmp(&other.gap)
     }
 }
 
 /// Whether a piece's volume lies in the range that it states.
 fn volume(piece: &Piece) -> Result<(), String> {
     let own = facets(piece);
+    let mut result = Ok(());
+    for exactly in [false, true] {
+        result = bracketed(piece, &own, exactly);
+        // Without rounding only where rounding is all that is between.
+        if !matches!(result, Err((_, true))) {
+            break;
+        }
+    }
+    result.map_err(|(reason, _)| reason)
+}
+
+/// As [`volume`]; of a failure, whether the claim is all but true.
+fn bracketed(piece: &Piece, facets: &[Facet], exactly: bool) -> Result<(), (String, bool)> {
     let (wanted_low, wanted_high) = (rational(piece.volume[0]), rational(piece.volume[1]));
-    let whole = Part::new(piece.lower.clone(), piece.upper.clone(), &own);
+    let whole = Part::new(piece.lower.clone(), piece.upper.clone(), facets, exactly);
     let (mut low, mut high) = (whole.low.clone(), whole.high.clone());
     let mut heap = BinaryHeap::from([whole]);
     for _ in 0..MOST_VOLUMES {
@@ -258,27 +312,31 @@ fn volume(piece: &Piece) -> Result<(), String> {
             return Ok(());
         }
         if wanted_low > high || wanted_high < low {
-            return Err(format!("it is between {} and {}", low.to_f64().value(), high.to_f64().value()));
+            break;
         }
         let Some(part) = heap.pop() else { break };
-        let width = |i: usize| {
-            let reach = own.iter().map(|(a, _)| a[i].abs()).fold(0.0, f64::max);
-            (part.upper[i] - part.lower[i]) * reach.max(f64::MIN_POSITIVE)
-        };
-        let input = (0..part.lower.len()).max_by(|&a, &b| width(a).total_cmp(&width(b)));
-        let Some(input) = input else { break };
+        let Some(input) = part.steepest(facets) else { break };
         let at = f64::midpoint(part.lower[input], part.upper[input]);
-        if !(part.lower[input] < at && at < part.upper[input]) {
+        if part.gap <= 0.0 || !(part.lower[input] < at && at < part.upper[input]) {
             break;
         }
         low -= part.low.clone();
         high -= part.high.clone();
         for (lower, upper) in cut(&part.lower, &part.upper, input, at) {
-            let half = Part::new(lower, upper, &own);
+            let half = Part::new(lower, upper, facets, exactly);
             low += half.low.clone();
             high += half.high.clone();
             heap.push(half);
         }
     }
-    Err(format!("nothing more is known than that it is between {} and {}", low.to_f64().value(), high.to_f64().value()))
+    let nearly = {
+        // Bounds of shares are off by a part of the box, however small the piece.
+        let slack = high.clone() * rational(1e-9) + of_box(&piece.lower, &piece.upper) * rational(1e-12);
+        wanted_low <= low.clone() + slack.clone() && high.clone() - slack <= wanted_high
+    };
+    let (low, high) = (low.to_f64().value(), high.to_f64().value());
+    Err((
+        format!("it is between {low:e} and {high:e}, not [{:e}, {:e}]", piece.volume[0], piece.volume[1]),
+        nearly,
+    ))
 }

@@ -56,7 +56,9 @@ impl Asked {
             parts.push(wherever::read(text, n, m)?);
         }
         if parts.is_empty() {
-            return Err(Trouble::input("nothing is asked of the outputs: neither a specification nor a condition"));
+            return Err(Trouble::input(
+                "nothing is asked of the outputs: neither a specification nor a condition",
+            ));
         }
         if let Some(bounds) = &self.bounds {
             if bounds.len() != 1 && bounds.len() != n {
@@ -104,8 +106,9 @@ pub(crate) fn describe(question: &Question, inputs: usize) -> String {
     const SHOWN: usize = 12;
     let (lower, upper) = question.bounds(&[], inputs);
     let side = |v: &Option<Rational>| v.as_ref().map_or("?".to_string(), |v| v.to_f64().value().to_string());
-    let mut ranges: Vec<String> =
-        (0..inputs.min(SHOWN)).map(|i| format!("x{i} in [{}, {}]", side(&lower[i]), side(&upper[i]))).collect();
+    let mut ranges: Vec<String> = (0..inputs.min(SHOWN))
+        .map(|i| format!("x{i} in [{}, {}]", side(&lower[i]), side(&upper[i])))
+        .collect();
     if inputs > SHOWN {
         ranges.push(format!("… ({inputs} inputs)"));
     }

@@ -63,7 +63,9 @@ fn parse(text: &str) -> Result<Vec<Node>, Trouble> {
         match c {
             ';' => while characters.next_if(|(_, c)| *c != '\n').is_some() {},
             c if c.is_ascii_whitespace() => {}
-            '(' if stack.len() > DEEPEST => return Err(Trouble::not_checkable("the specification nests too deeply")),
+            '(' if stack.len() > DEEPEST => {
+                return Err(Trouble::not_checkable("the specification nests too deeply"));
+            }
             '(' => stack.push(Vec::new()),
             ')' => {
                 let list = stack.pop().unwrap_or_default();
@@ -78,9 +80,11 @@ fn parse(text: &str) -> Result<Vec<Node>, Trouble> {
                         None => return Err(wrong("a `[` is not closed")),
                     }
                 }
-                let numbers = inside.split(',').map(str::trim).filter(|p| !(p.is_empty() && inside.trim().is_empty()));
+                let numbers =
+                    inside.split(',').map(str::trim).filter(|p| !(p.is_empty() && inside.trim().is_empty()));
                 let indices: Result<Vec<usize>, _> = numbers.map(str::parse).collect();
-                let node = Node::Indices(indices.map_err(|_| wrong(format!("`[{inside}]` is no list of indices")))?);
+                let node =
+                    Node::Indices(indices.map_err(|_| wrong(format!("`[{inside}]` is no list of indices")))?);
                 stack.last_mut().expect("the bottom stays").push(node);
             }
             '"' | '|' => {
@@ -98,12 +102,17 @@ fn parse(text: &str) -> Result<Vec<Node>, Trouble> {
                         None => return Err(wrong("a quote is not closed")),
                     }
                 }
-                stack.last_mut().expect("the bottom stays").push(if c == '"' { Node::Text(inside) } else { Node::Word(inside) });
+                stack.last_mut().expect("the bottom stays").push(if c == '"' {
+                    Node::Text(inside)
+                } else {
+                    Node::Word(inside)
+                });
             }
             _ => {
                 let ends = |c: char| c.is_ascii_whitespace() || "()[];\"|,".contains(c);
                 let rest = &bytes[at..];
-                let length = rest.char_indices().skip(1).find(|(_, c)| ends(*c)).map_or(rest.len(), |(i, _)| i);
+                let length =
+                    rest.char_indices().skip(1).find(|(_, c)| ends(*c)).map_or(rest.len(), |(i, _)| i);
                 while characters.next_if(|(i, _)| *i < at + length).is_some() {}
                 stack.last_mut().expect("the bottom stays").push(Node::Word(rest[..length].to_string()));
             }
@@ -153,7 +162,10 @@ impl Reader {
                 self.scalar(name, sort)
             }
             ("declare-network", [Node::Word(name), parts @ ..]) if self.tensors => self.declare(name, parts),
-            ("set-logic" | "set-info" | "set-option" | "check-sat" | "get-model" | "get-value" | "exit", _) => Ok(()),
+            (
+                "set-logic" | "set-info" | "set-option" | "check-sat" | "get-model" | "get-value" | "exit",
+                _,
+            ) => Ok(()),
             _ => Err(Trouble::not_checkable(format!("the command `{name}` of the specification"))),
         }
     }
@@ -192,15 +204,22 @@ impl Reader {
                         "declare-hidden" => Kind::Hidden,
                         _ => return Err(wrong(format!("`{what}` is no part of a network"))),
                     };
-                    let sizes = tensors.iter().filter(|t| t.kind == kind).map(|t| t.shape.iter().product::<usize>());
+                    let sizes =
+                        tensors.iter().filter(|t| t.kind == kind).map(|t| t.shape.iter().product::<usize>());
                     let first = sizes.sum();
                     let size = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d)).unwrap_or(usize::MAX);
                     if size == 0 || size > MOST_ELEMENTS || first > MOST_ELEMENTS {
                         return Err(wrong(format!("the shape of `{tensor}`")));
                     }
                     if kind == Kind::Hidden {
-                        let text = rest.iter().find_map(|n| if let Node::Text(t) = n { Some(t.clone()) } else { None });
-                        hidden.push((first, size, text.ok_or_else(|| wrong(format!("`{tensor}` has no name in the model")))?));
+                        let text = rest
+                            .iter()
+                            .find_map(|n| if let Node::Text(t) = n { Some(t.clone()) } else { None });
+                        hidden.push((
+                            first,
+                            size,
+                            text.ok_or_else(|| wrong(format!("`{tensor}` has no name in the model")))?,
+                        ));
                     }
                     let own = Tensor { network: number, kind, first, shape: shape.clone() };
                     tensors.push(own.clone());
@@ -259,7 +278,11 @@ impl Reader {
                 };
                 Formula::And(forms.windows(2).map(pair).collect())
             }
-            _ => return Err(Trouble::not_checkable(format!("the operator `{operator}` of the specification"))),
+            _ => {
+                return Err(Trouble::not_checkable(format!(
+                    "the operator `{operator}` of the specification"
+                )));
+            }
         })
     }
 
@@ -268,7 +291,8 @@ impl Reader {
         let mut forms = Vec::new();
         let mut at = 0;
         while at < nodes.len() {
-            let indices = if let Some(Node::Indices(list)) = nodes.get(at + 1) { Some(list.as_slice()) } else { None };
+            let indices =
+                if let Some(Node::Indices(list)) = nodes.get(at + 1) { Some(list.as_slice()) } else { None };
             forms.push(self.term(&nodes[at], indices, depth)?);
             at += 1 + usize::from(indices.is_some());
         }
@@ -336,7 +360,9 @@ impl Reader {
         let network = self.network.unwrap_or(0);
         if !self.tensors {
             let count = |kind: Kind| self.names.values().filter(|t| t.kind == kind).count();
-            let least = |kind: Kind| self.names.values().filter(|t| t.kind == kind).map(|t| t.first + 1).max().unwrap_or(0);
+            let least = |kind: Kind| {
+                self.names.values().filter(|t| t.kind == kind).map(|t| t.first + 1).max().unwrap_or(0)
+            };
             let (inputs, outputs) = (count(Kind::Input), count(Kind::Output));
             if (inputs, outputs) != (least(Kind::Input), least(Kind::Output)) {
                 return Err(wrong("a variable is left out"));
@@ -345,16 +371,27 @@ impl Reader {
         }
         let (tensors, hidden) = self.networks.get(network).ok_or_else(|| wrong("no network is declared"))?;
         let size = |kind: Kind| {
-            tensors.iter().filter(|t| t.kind == kind).map(|t| t.shape.iter().product::<usize>()).sum::<usize>()
+            tensors
+                .iter()
+                .filter(|t| t.kind == kind)
+                .map(|t| t.shape.iter().product::<usize>())
+                .sum::<usize>()
         };
         if self.hidden_used.is_empty() {
-            return Ok(Specification { inputs: size(Kind::Input), outputs: size(Kind::Output), formula, hidden: Vec::new() });
+            return Ok(Specification {
+                inputs: size(Kind::Input),
+                outputs: size(Kind::Output),
+                formula,
+                hidden: Vec::new(),
+            });
         }
         // Hidden tensors stand for the outputs where all of them are asserted about and no output is.
         let used =
             |h: &(usize, usize, String)| self.hidden_used.iter().any(|&at| h.0 <= at && at < h.0 + h.1);
         if self.outputs_used || !hidden.iter().all(used) {
-            return Err(Trouble::not_checkable("the specification speaks of some hidden tensors, or of outputs beside them"));
+            return Err(Trouble::not_checkable(
+                "the specification speaks of some hidden tensors, or of outputs beside them",
+            ));
         }
         let names = hidden.iter().map(|(_, _, name)| name.clone()).collect();
         Ok(Specification { inputs: size(Kind::Input), outputs: size(Kind::Hidden), formula, hidden: names })

@@ -37,10 +37,34 @@ pub(super) fn read(text: &str, inputs: usize, outputs: usize) -> Result<Formula,
 
 fn tokens(text: &str) -> Result<Vec<String>, Trouble> {
     const SIGNS: [(&str, &str); 28] = [
-        ("&&", "&&"), ("||", "||"), ("<=", "<="), (">=", ">="), ("==", "=="), ("!=", "!="), ("≤", "<="), ("≥", ">="),
-        ("≠", "!="), ("∧", "&&"), ("∨", "||"), ("¬", "!"), ("−", "-"), ("·", "*"), ("∈", "in"), ("<", "<="), (">", ">="),
-        ("=", "=="), ("!", "!"), ("+", "+"), ("-", "-"), ("*", "*"), ("/", "/"), ("(", "("), (")", ")"), ("[", "["),
-        ("]", "]"), (",", ","),
+        ("&&", "&&"),
+        ("||", "||"),
+        ("<=", "<="),
+        (">=", ">="),
+        ("==", "=="),
+        ("!=", "!="),
+        ("≤", "<="),
+        ("≥", ">="),
+        ("≠", "!="),
+        ("∧", "&&"),
+        ("∨", "||"),
+        ("¬", "!"),
+        ("−", "-"),
+        ("·", "*"),
+        ("∈", "in"),
+        ("<", "<="),
+        (">", ">="),
+        ("=", "=="),
+        ("!", "!"),
+        ("+", "+"),
+        ("-", "-"),
+        ("*", "*"),
+        ("/", "/"),
+        ("(", "("),
+        (")", ")"),
+        ("[", "["),
+        ("]", "]"),
+        (",", ","),
     ];
     let (mut list, mut rest) = (Vec::new(), text.trim_start());
     while let Some(first) = rest.chars().next() {
@@ -59,7 +83,8 @@ fn tokens(text: &str) -> Result<Vec<String>, Trouble> {
             list.push(rest[..end].to_string());
             end
         } else if first.is_alphabetic() || first == '_' {
-            let end = rest.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '.')).unwrap_or(rest.len());
+            let end =
+                rest.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '.')).unwrap_or(rest.len());
             list.push(rest[..end].to_string());
             end
         } else if let Some((sign, plain)) = SIGNS.iter().find(|(s, _)| rest.starts_with(s)) {
@@ -93,7 +118,9 @@ impl Parser {
     }
 
     fn expect(&mut self, sign: &str) -> Result<(), Trouble> {
-        self.take(&[sign]).map(|_| ()).ok_or_else(|| wrong(format!("`{sign}` is expected, not `{}`", self.peek())))
+        self.take(&[sign])
+            .map(|_| ())
+            .ok_or_else(|| wrong(format!("`{sign}` is expected, not `{}`", self.peek())))
     }
 
     fn or(&mut self) -> Result<Value, Trouble> {
@@ -133,7 +160,11 @@ impl Parser {
 
     fn deeper(&mut self) -> Result<(), Trouble> {
         self.depth += 1;
-        if self.depth > DEEPEST { Err(Trouble::not_checkable("the condition nests too deeply")) } else { Ok(()) }
+        if self.depth > DEEPEST {
+            Err(Trouble::not_checkable("the condition nests too deeply"))
+        } else {
+            Ok(())
+        }
     }
 
     fn comparison(&mut self) -> Result<Value, Trouble> {
@@ -251,6 +282,10 @@ impl Parser {
         if let Some(j) = index('y', self.outputs) {
             return Ok(Value::Form(Linear::variable(Variable::Output(j as u32))));
         }
-        Err(wrong(if token.is_empty() { "it ends too early".to_string() } else { format!("`{token}` is no variable of the network") }))
+        Err(wrong(if token.is_empty() {
+            "it ends too early".to_string()
+        } else {
+            format!("`{token}` is no variable of the network")
+        }))
     }
 }

@@ -87,7 +87,12 @@ pub(super) fn leaf(prover: &Prover, claim: &Claim, slopes: Vec<f64>, signs: Sign
 }
 
 /// Bounds of some elements of a value, by two forms each with slopes of their own.
-pub(super) fn extremes(prover: &Prover, value: usize, elements: &[usize], steps: usize) -> Vec<(usize, f64, f64)> {
+pub(super) fn extremes(
+    prover: &Prover,
+    value: usize,
+    elements: &[usize],
+    steps: usize,
+) -> Vec<(usize, f64, f64)> {
     let (network, n) = (prover.network, prover.network.inputs());
     let stride = padded(network.sizes[value]);
     let mut rows = vec![0.0; 2 * elements.len() * stride];
@@ -96,11 +101,13 @@ pub(super) fn extremes(prover: &Prover, value: usize, elements: &[usize], steps:
         rows[(2 * k + 1) * stride + j] = -1.0;
     }
     let start = default_slopes(prover);
-    let mut tasks: Vec<Task> = (0..2 * elements.len()).map(|_| Task::new(start.clone(), Vec::new())).collect();
+    let mut tasks: Vec<Task> =
+        (0..2 * elements.len()).map(|_| Task::new(start.clone(), Vec::new())).collect();
     let zeros = vec![0.0; tasks.len()];
     let range = &prover.analysis.ranges[0];
     for step in 0..=steps {
-        let choices: Vec<Choice> = tasks.iter().map(|t| Choice { slopes: Some(&t.slopes), signs: &t.signs }).collect();
+        let choices: Vec<Choice> =
+            tasks.iter().map(|t| Choice { slopes: Some(&t.slopes), signs: &t.signs }).collect();
         let forms = push(network, &prover.analysis, value, rows.clone(), &zeros, &choices);
         for (k, task) in tasks.iter_mut().enumerate() {
             let bound = least(forms.slopes(k), forms.constants[k], &range.lo[..n], &range.hi[..n]);
@@ -146,13 +153,15 @@ fn gradient(prover: &Prover, value: usize, forms: &Forms, tasks: &[Task]) -> Vec
                 }
                 for (map, &input) in maps.iter().zip(&step.inputs) {
                     let own = padded(map.inputs);
-                    let used = |i: &u32| (0..tasks.len()).any(|k| values[input][k * own + *i as usize] != 0.0);
+                    let used =
+                        |i: &u32| (0..tasks.len()).any(|k| values[input][k * own + *i as usize] != 0.0);
                     let active: Vec<u32> = (0..map.inputs as u32).filter(used).collect();
                     map.forward(&values[input], &active, false, &mut out);
                 }
             }
             Op::Curves(_) => {
-                let (own, relaxation) = (&prover.analysis.ranges[step.inputs[0]], &prover.analysis.relaxations[index]);
+                let (own, relaxation) =
+                    (&prover.analysis.ranges[step.inputs[0]], &prover.analysis.relaxations[index]);
                 let lambda = &forms.coefficients[step.output];
                 for (k, task) in tasks.iter().enumerate() {
                     for j in 0..size {
@@ -178,7 +187,8 @@ fn gradient(prover: &Prover, value: usize, forms: &Forms, tasks: &[Task]) -> Vec
                 }
             }
             Op::Maximum { .. } => {
-                let (own, from) = (&prover.analysis.relaxations[index], padded(network.sizes[step.inputs[0]]));
+                let (own, from) =
+                    (&prover.analysis.relaxations[index], padded(network.sizes[step.inputs[0]]));
                 for k in 0..tasks.len() {
                     for j in 0..size {
                         out[k * stride + j] = values[step.inputs[0]][k * from + own.low_source[j] as usize];

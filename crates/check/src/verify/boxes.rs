@@ -27,17 +27,25 @@ struct Task<'a> {
 }
 
 /// Checks a region: every box, and that all of it is done.
-pub(super) fn check(region: &Region, network: &Network, rows: &[Row], boxes: &AtomicU64) -> Result<(), Outcome> {
+pub(super) fn check(
+    region: &Region,
+    network: &Network,
+    rows: &[Row],
+    boxes: &AtomicU64,
+) -> Result<(), Outcome> {
     let by_signs: Vec<u32> = region.trees.iter().map(|tree| tree.disjunct).collect();
     let (tasks, rest) = walk(region, &by_signs)?;
     let failure = tasks
         .par_iter()
-        .map_init(|| Prover::new(network), |prover, task| {
-            let mut own = 0;
-            let result = claims(prover, task, region, rows, &mut own);
-            boxes.fetch_add(own, Ordering::Relaxed);
-            result.err()
-        })
+        .map_init(
+            || Prover::new(network),
+            |prover, task| {
+                let mut own = 0;
+                let result = claims(prover, task, region, rows, &mut own);
+                boxes.fetch_add(own, Ordering::Relaxed);
+                result.err()
+            },
+        )
         .find_map_first(|failure| failure);
     failure.map_or(Ok(()), Err)?;
     if rest { signs::check(region, network, rows, boxes) } else { Ok(()) }
@@ -51,11 +59,13 @@ fn walk<'a>(region: &'a Region, by_signs: &[u32]) -> Result<(Vec<Task<'a>>, bool
     let mut stack = vec![(0usize, region.lower.clone(), region.upper.clone(), all)];
     let mut rest = false;
     while let Some((number, lower, upper, open)) = stack.pop() {
-        let Some(node) = region.nodes.get(number).filter(|_| !std::mem::replace(&mut seen[number], true)) else {
+        let Some(node) = region.nodes.get(number).filter(|_| !std::mem::replace(&mut seen[number], true))
+        else {
             return Err(refuse(region.line, "tree", format!("box {number} is missing, or is reached twice")));
         };
         let claim = |reason: String| Err(refuse(node.line, "box", reason));
-        let left: Vec<u32> = open.iter().copied().filter(|d| !node.out.iter().any(|out| out.disjunct == *d)).collect();
+        let left: Vec<u32> =
+            open.iter().copied().filter(|d| !node.out.iter().any(|out| out.disjunct == *d)).collect();
         let (mut cut_lower, mut cut_upper) = (lower.clone(), upper.clone());
         for cut in &node.cut {
             if cut.input >= lower.len() || !(lower[cut.input] <= cut.at && cut.at <= upper[cut.input]) {
@@ -67,13 +77,17 @@ fn walk<'a>(region: &'a Region, by_signs: &[u32]) -> Result<(Vec<Task<'a>>, bool
                 cut_upper[cut.input] = cut_upper[cut.input].min(cut.at);
             }
         }
-        let gone = left.is_empty() || cut_lower.iter().zip(&cut_upper).any(|(l, u)| l >= u && !node.cut.is_empty() && l > u)
+        let gone = left.is_empty()
+            || cut_lower.iter().zip(&cut_upper).any(|(l, u)| l >= u && !node.cut.is_empty() && l > u)
             || node.cut.iter().any(|cut| cut_lower[cut.input] >= cut_upper[cut.input]);
         if !gone && !node.exact {
             match node.split {
                 Some(split) => {
                     let i = split.input;
-                    if i >= lower.len() || !(cut_lower[i] <= split.at && split.at <= cut_upper[i]) || split.first <= number {
+                    if i >= lower.len()
+                        || !(cut_lower[i] <= split.at && split.at <= cut_upper[i])
+                        || split.first <= number
+                    {
                         return claim(format!("a split of input {i} at {} outside the box", split.at));
                     }
                     let (mut below, mut above) = (cut_upper.clone(), cut_lower.clone());
@@ -81,7 +95,9 @@ fn walk<'a>(region: &'a Region, by_signs: &[u32]) -> Result<(Vec<Task<'a>>, bool
                     stack.push((split.first + 1, above, cut_upper.clone(), left.clone()));
                     stack.push((split.first, cut_lower.clone(), below, left.clone()));
                 }
-                None if number == 0 && left.iter().all(|d| by_signs.contains(d)) && node.cut.is_empty() => rest = true,
+                None if number == 0 && left.iter().all(|d| by_signs.contains(d)) && node.cut.is_empty() => {
+                    rest = true;
+                }
                 None => return claim("it is not done: something is open there, and it is not split".into()),
             }
         }
@@ -92,7 +108,13 @@ fn walk<'a>(region: &'a Region, by_signs: &[u32]) -> Result<(Vec<Task<'a>>, bool
 }
 
 /// The claims of one box.
-fn claims(prover: &mut Prover, task: &Task, region: &Region, rows: &[Row], boxes: &mut u64) -> Result<(), Outcome> {
+fn claims(
+    prover: &mut Prover,
+    task: &Task,
+    region: &Region,
+    rows: &[Row],
+    boxes: &mut u64,
+) -> Result<(), Outcome> {
     let node = task.node;
     let wrong = |claim: &str, reason: String| Err(refuse(node.line, claim, reason));
     if node.out.is_empty() && node.cut.is_empty() && !node.exact {
@@ -145,9 +167,13 @@ fn claims(prover: &mut Prover, task: &Task, region: &Region, rows: &[Row], boxes
             upper[cut.input] = low[cut.input];
         }
         let fails = |d: &u32| {
-            cut.rows.iter().filter(|(of, row)| of == d && region.disjuncts[*d as usize].contains(row)).any(|(_, row)| {
-                forms.get(row).is_some_and(|(slopes, constant)| crate::kernel::least(slopes, *constant, &low, &high) > 0.0)
-            })
+            cut.rows.iter().filter(|(of, row)| of == d && region.disjuncts[*d as usize].contains(row)).any(
+                |(_, row)| {
+                    forms.get(row).is_some_and(|(slopes, constant)| {
+                        crate::kernel::least(slopes, *constant, &low, &high) > 0.0
+                    })
+                },
+            )
         };
         let left: Vec<u32> = task.left.iter().copied().filter(|d| !fails(d)).collect();
         if !left.is_empty() {
@@ -167,7 +193,9 @@ fn claims(prover: &mut Prover, task: &Task, region: &Region, rows: &[Row], boxes
         match establish(prover, &low, &high, &requirements, boxes) {
             Attempt::Proved => {}
             Attempt::False(x) => return wrong(claim, format!("it is false at x = {x:?}")),
-            Attempt::Open(worst) => return wrong(claim, format!("it does not follow: the bound is {worst:e}")),
+            Attempt::Open(worst) => {
+                return wrong(claim, format!("it does not follow: the bound is {worst:e}"));
+            }
         }
     }
     Ok(())
@@ -189,13 +217,16 @@ fn is_false(prover: &Prover, row: &Row, leaves: &[Leaf]) -> bool {
     }
     let signs: Vec<Vec<(usize, bool, f64)>> = leaves
         .iter()
-        .map(|leaf| leaf.signs.iter().zip(&leaf.beta).map(|(&(slot, sign), &beta)| (slot, sign, beta)).collect())
+        .map(|leaf| {
+            leaf.signs.iter().zip(&leaf.beta).map(|(&(slot, sign), &beta)| (slot, sign, beta)).collect()
+        })
         .collect();
     let choices: Vec<Choice> =
         slopes.iter().zip(&signs).map(|(slopes, signs)| Choice { slopes: Some(slopes), signs }).collect();
     let forms = prover.forms(&vec![claim; leaves.len()], &choices);
     (0..leaves.len()).all(|k| {
-        positive(&forms, k) || ascent::leaf(prover, &claim, slopes[k].clone(), signs[k].clone(), ascent::STEPS)
+        positive(&forms, k)
+            || ascent::leaf(prover, &claim, slopes[k].clone(), signs[k].clone(), ascent::STEPS)
     })
 }
 

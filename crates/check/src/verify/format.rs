@@ -174,7 +174,10 @@ pub(super) fn read(text: &str) -> Result<(Head, Vec<Region>), Trouble> {
     while let Some((line, text)) = lines.next() {
         let own: RegionLine = serde_json::from_str(text).map_err(|error| at(line, error.to_string()))?;
         if own.region != regions.len() {
-            return Err(at(line, format!("region {} is expected, this is region {}", regions.len(), own.region)));
+            return Err(at(
+                line,
+                format!("region {} is expected, this is region {}", regions.len(), own.region),
+            ));
         }
         let mut region = Region {
             line,

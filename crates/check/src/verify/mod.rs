@@ -8,7 +8,10 @@ mod signs;
 use std::sync::atomic::AtomicU64;
 
 use crate::Context;
-use crate::kernel::{Network, Prover, Question, Ranges, Rational, Row, evaluate, parse_number, rational, round_down, round_up};
+use crate::kernel::{
+    Network, Part, Prover, Question, Ranges, Rational, Row, evaluate, parse_number, rational, round_down,
+    round_up,
+};
 use crate::question::{Asked, describe};
 use crate::report::{Outcome, Report, Trouble, refuse};
 use format::{Head, Region, Verdict};
@@ -18,15 +21,19 @@ pub(crate) const SCHEMA: &str = "netinverse.verify/2";
 pub(crate) fn check(text: &str, context: &Context, report: &mut Report) -> Result<(), Outcome> {
     let (head, regions) = format::read(text)?;
     if head.model.sha256 != context.sha256 {
-        return Err(refuse(1, "model", format!("the answer is about a model with the SHA-256 {}", head.model.sha256)));
+        return Err(refuse(
+            1,
+            "model",
+            format!("the answer is about a model with the SHA-256 {}", head.model.sha256),
+        ));
     }
     if crate::sha256(head.query.text.as_bytes()) != head.query.sha256 {
         return Err(refuse(1, "query", "the SHA-256 is not that of the text"));
     }
-    let asked = context.stated.clone().unwrap_or_else(|| Asked {
-        specification: Some(head.query.text.clone()),
-        ..Asked::default()
-    });
+    let asked = context
+        .stated
+        .clone()
+        .unwrap_or_else(|| Asked { specification: Some(head.query.text.clone()), ..Asked::default() });
     let read = asked.read()?;
     let network = crate::model::network(&context.model, &read.outputs)?;
     let question = asked.question(&read, network.inputs(), network.outputs())?;
@@ -41,6 +48,38 @@ pub(crate) fn check(text: &str, context: &Context, report: &mut Report) -> Resul
             unsat(&regions, &network, &question, report)
         }
         Verdict::Unknown => Err(Trouble::not_checkable("the answer says unknown, and claims nothing").into()),
+    }
+}
+
+/// A region in numbers.
+struct Known {
+    lower: Vec<Rational>,
+    upper: Vec<Rational>,
+    outputs: Vec<f64>,
+    rows: Vec<Row>,
+}
+
+impl Known {
+    fn of(region: &Region, network: &Network) -> Self {
+        let row = |r: &format::RowText| Row {
+            outputs: r.outputs.clone(),
+            inputs: r.inputs.clone(),
+            inner: r.outer,
+            outer: r.outer,
+            strict: r.strict,
+        };
+        let exact = |side: &[f64]| side.iter().map(|&v| rational(v)).collect();
+        Known {
+            lower: exact(&region.lower),
+            upper: exact(&region.upper),
+            outputs: Prover::new(network).reach(&region.lower, &region.upper),
+            rows: region.rows.iter().map(row).collect(),
+        }
+    }
+
+    fn part<'a>(&'a self, region: &'a Region) -> Part<'a> {
+        let ranges = Ranges { lower: &self.lower, upper: &self.upper, outputs: &self.outputs };
+        Part { ranges, rows: &self.rows, disjuncts: &region.disjuncts }
     }
 }
 
@@ -85,47 +124,37 @@ fn witness(head: &Head, network: &Network, question: &Question) -> Result<(), Ou
     Ok(())
 }
 
-fn unsat(regions: &[Region], network: &Network, question: &Question, report: &mut Report) -> Result<(), Outcome> {
+fn unsat(
+    regions: &[Region],
+    network: &Network,
+    question: &Question,
+    report: &mut Report,
+) -> Result<(), Outcome> {
     let (n, m) = (network.inputs(), network.outputs());
-    let mut all: Vec<(Vec<Rational>, Vec<Rational>, Vec<f64>, Vec<Row>)> = Vec::new();
+    let mut all = Vec::new();
     for region in regions {
         let claim = |reason: &str| Err(refuse(region.line, "region", reason));
         let sizes = region.lower.len() == n
             && region.upper.len() == n
-            && region.rows.iter().all(|r| r.outputs.len() == m && (r.inputs.is_empty() || r.inputs.len() == n));
+            && region
+                .rows
+                .iter()
+                .all(|r| r.outputs.len() == m && (r.inputs.is_empty() || r.inputs.len() == n));
         if !sizes || (0..n).any(|i| region.lower[i] > region.upper[i]) {
             return claim("it has other sizes than the network, or a box inside out");
         }
         if region.disjuncts.iter().flatten().any(|&row| row as usize >= region.rows.len()) {
             return claim("a disjunct names a row that does not exist");
         }
-        let row = |r: &format::RowText| Row {
-            outputs: r.outputs.clone(),
-            inputs: r.inputs.clone(),
-            inner: r.outer,
-            outer: r.outer,
-            strict: r.strict,
-        };
-        let mut prover = Prover::new(network);
-        let known = prover.analyse(&region.lower, &region.upper, false);
-        let output = &prover.analysis.ranges[network.output];
-        let reach = (0..m).map(|j| if known { output.lo[j].abs().max(output.hi[j].abs()) } else { f64::INFINITY });
-        let exact = |side: &[f64]| side.iter().map(|&v| rational(v)).collect();
-        all.push((exact(&region.lower), exact(&region.upper), reach.collect(), region.rows.iter().map(row).collect()));
+        all.push(Known::of(region, network));
     }
-    let parts: Vec<(Ranges, &[Row], &[Vec<u32>])> = all
-        .iter()
-        .zip(regions)
-        .map(|((lower, upper, outputs, rows), region)| {
-            (Ranges { lower, upper, outputs }, &rows[..], &region.disjuncts[..])
-        })
-        .collect();
-    if question.is_covered(&parts).is_err() {
+    let parts: Vec<Part> = all.iter().zip(regions).map(|(known, region)| known.part(region)).collect();
+    if question.is_covered(n, &parts).is_err() {
         return Err(refuse(1, "query", "the regions leave out a case of the question"));
     }
     let counter = AtomicU64::new(0);
-    for (region, (_, _, _, rows)) in regions.iter().zip(&all) {
-        boxes::check(region, network, rows, &counter)?;
+    for (region, known) in regions.iter().zip(&all) {
+        boxes::check(region, network, &known.rows, &counter)?;
         report.checked.leaves += region.nodes.len();
         for tree in &region.trees {
             report.checked.leaves += tree.nodes.len();

@@ -26,7 +26,12 @@ pub(super) fn complete(leaves: &[&[(usize, bool)]], depth: usize) -> bool {
 }
 
 /// Checks the trees of signs of what the root's bounds leave open.
-pub(super) fn check(region: &Region, network: &Network, rows: &[Row], boxes: &AtomicU64) -> Result<(), Outcome> {
+pub(super) fn check(
+    region: &Region,
+    network: &Network,
+    rows: &[Row],
+    boxes: &AtomicU64,
+) -> Result<(), Outcome> {
     let wrong = |line: usize, reason: &str| Err(refuse(line, "tree of signs", reason));
     let mut prover = Prover::new(network);
     if !prover.analyse(&region.lower, &region.upper, true) || !refine(&mut prover) {
@@ -48,9 +53,14 @@ pub(super) fn check(region: &Region, network: &Network, rows: &[Row], boxes: &At
             boxes.fetch_add(1, Ordering::Relaxed);
             let slopes = ascent::slopes(&prover, leaf).filter(|_| leaf.signs == *signs);
             let Some(slopes) = slopes else {
-                return Some(refuse(tree.line + 1 + number, "leaf of signs", "its signs are not those of its path"));
+                return Some(refuse(
+                    tree.line + 1 + number,
+                    "leaf of signs",
+                    "its signs are not those of its path",
+                ));
             };
-            let with = signs.iter().zip(&leaf.beta).map(|(&(slot, sign), &beta)| (slot, sign, beta)).collect();
+            let with =
+                signs.iter().zip(&leaf.beta).map(|(&(slot, sign), &beta)| (slot, sign, beta)).collect();
             let proved = ascent::leaf(&prover, &claim, slopes, with, ascent::STEPS);
             (!proved).then(|| refuse(tree.line + 1 + number, "leaf of signs", "the bound does not follow"))
         };
@@ -65,13 +75,20 @@ fn leaves(tree: &SignTree) -> Result<Vec<(usize, Vec<(usize, bool)>, &Leaf)>, Ou
     let mut stack = vec![(0usize, Vec::new())];
     let mut leaves = Vec::new();
     while let Some((number, signs)) = stack.pop() {
-        let Some(node) = tree.nodes.get(number).filter(|_| !std::mem::replace(&mut seen[number], true)) else {
-            return Err(refuse(tree.line, "tree of signs", format!("node {number} is missing, or is reached twice")));
+        let Some(node) = tree.nodes.get(number).filter(|_| !std::mem::replace(&mut seen[number], true))
+        else {
+            return Err(refuse(
+                tree.line,
+                "tree of signs",
+                format!("node {number} is missing, or is reached twice"),
+            ));
         };
         match node {
             SignNode::Leaf(leaf) => leaves.push((number, signs, leaf)),
             SignNode::Split(split) => {
-                for (next, positive) in [(split.first, split.positive), (split.first.saturating_add(1), !split.positive)] {
+                for (next, positive) in
+                    [(split.first, split.positive), (split.first.saturating_add(1), !split.positive)]
+                {
                     let mut own = signs.clone();
                     own.push((split.neuron, positive));
                     stack.push((next, own));

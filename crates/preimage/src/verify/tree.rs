@@ -163,7 +163,9 @@ fn members(rows: &[(u32, f64)]) -> Value {
 /// The signs of a leaf, the slopes that differ from the rule's in parts of 256, its multipliers in the order of the signs.
 fn leaf(node: &PhaseNode) -> Value {
     let signs: Vec<Value> = node.phases.iter().map(|p| json!([node.plan.slot(p), p.positive])).collect();
-    let moved = node.slopes.alpha.iter().zip(&node.plan.start).enumerate().filter(|(_, (own, start))| own != start);
-    let alpha: Vec<Value> = moved.map(|(slot, (own, _))| json!([slot, (own * 256.0).round() as u32])).collect();
+    let moved =
+        node.slopes.alpha.iter().zip(&node.plan.start).enumerate().filter(|(_, (own, start))| own != start);
+    let alpha: Vec<Value> =
+        moved.map(|(slot, (own, _))| json!([slot, (own * 256.0).round() as u32])).collect();
     json!({"signs": signs, "alpha": alpha, "beta": node.slopes.beta})
 }

@@ -1,0 +1,119 @@
+"""Answers of `netinverse preimage` and `netinverse verify -o`, checked: verdicts, and seconds of the check beside those of production.
+
+    NETINVERSE_DATA=DIR python3 benches/check.py preimage [--binary target/release/netinverse] [--limit 30]
+    NETINVERSE_DATA=DIR python3 benches/check.py acasxu [--every 1] [--only TEXT]
+    NETINVERSE_DATA=DIR python3 benches/check.py mnistfc [--only 256x2] [--timeout 60]
+
+Whole processes, one after the other on the same cores. PASS where every answer is confirmed, in at most five times its production time
+(or a quarter of a second, below which starting up is what is measured).
+"""
+
+import argparse
+import csv
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+# task, network, coverage
+TASKS = [
+    ("auto_park", "auto_park", 0.95),
+    ("vcas", "vcas_1", 0.90),
+    ("vcas", "vcas_2", 0.90),
+    ("vcas", "vcas_3", 0.90),
+    ("cartpole", "cartpole", 0.95),
+    ("cartpole_hard", "cartpole", 0.95),
+    ("lunarlander", "lunarlander", 0.90),
+    ("lunarlander_hard", "lunarlander", 0.90),
+    ("dubinsrejoin", "dubinsrejoin", 0.75),
+]
+
+
+def run(command):
+    start = time.perf_counter()
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
+    return done, time.perf_counter() - start
+
+
+def produce_preimages(options, folder):
+    data = pathlib.Path(options.data) / "premap"
+    for task, network, coverage in TASKS:
+        if options.only and options.only not in f"{task} {network}":
+            continue
+        answer = folder / f"{task}-{network}.preimage"
+        model, spec = data / f"{network}.onnx", data / f"{task}.vnnlib"
+        command = [options.binary, "preimage", model, "--spec", spec, "--coverage", coverage]
+        _, seconds = run(command + ["--time-limit", options.limit, "-o", answer])
+        yield f"{task} {network}", answer, model, spec, seconds
+
+
+def produce_proofs(options, folder, suite):
+    data = pathlib.Path(options.data) / suite
+    if suite == "acasxu":
+        with open(data / "expected.csv", encoding="utf-8") as file:
+            rows = [(data / r["network"], data / r["property"]) for r in csv.DictReader(file)]
+    else:
+        rows = [(m, q) for m in sorted(data.glob("*.onnx")) for q in sorted(data.glob("*.vnnlib"))]
+    rows = [row for row in rows if options.only in f"{row[0].stem} {row[1].stem}"]
+    for model, query in rows[:: options.every]:
+        answer = folder / "proof.jsonl"
+        answer.unlink(missing_ok=True)
+        command = [options.binary, "verify", query, "--network", model, "--timeout", options.timeout, "-o", answer]
+        done, seconds = run(command)
+        verdict = done.stdout.split("\n", 1)[0]
+        yield f"{model.stem} {query.stem} {verdict}", answer, model, query, seconds
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("suite", choices=["preimage", "acasxu", "mnistfc"])
+    parser.add_argument("--data", default=os.environ.get("NETINVERSE_DATA"))
+    parser.add_argument("--binary", default="target/release/netinverse")
+    parser.add_argument("--limit", default="30", help="seconds for each paving")
+    parser.add_argument("--timeout", default="60", help="seconds for each proof")
+    parser.add_argument("--every", type=int, default=1, help="take every so manieth instance")
+    parser.add_argument("--only", default="")
+    options = parser.parse_args()
+    if not options.data:
+        sys.exit("give the folder of networks: --data DIR or NETINVERSE_DATA")
+    counts, slow, sums = {}, 0, [0.0, 0.0]
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        answers = (
+            produce_preimages(options, folder)
+            if options.suite == "preimage"
+            else produce_proofs(options, folder, options.suite)
+        )
+        for label, answer, model, spec, produced in answers:
+            if not answer.exists():
+                print(f"{label:48} no answer", flush=True)
+                continue
+            command = [options.binary, "check", answer, "--model", model, "--spec", spec, "--format", "json"]
+            done, seconds = run(command)
+            report = json.loads(done.stdout) if done.stdout else {"verdict": "error", "why": done.stderr.strip()}
+            verdict = report["verdict"]
+            if report.get("why") == "the answer says unknown, and claims nothing":
+                verdict = "no claim"
+            counts[verdict] = counts.get(verdict, 0) + 1
+            slow += verdict == "confirmed" and seconds > max(5 * produced, 0.25)
+            sums[0] += produced
+            sums[1] += seconds
+            size = answer.stat().st_size / 1e6
+            leaves = report.get("checked", {}).get("leaves", 0)
+            why = report.get("first_failure") or report.get("why") or ""
+            print(
+                f"{label:56} {verdict:13} {leaves:7} leaves {size:7.2f} MB produced {produced:7.2f} s "
+                f"checked {seconds:7.2f} s ratio {seconds / produced:5.2f} {why}",
+                flush=True,
+            )
+    print(f"{counts}; produced in {sums[0]:.1f} s, checked in {sums[1]:.1f} s; {slow} slower than five times")
+    passed = set(counts) <= {"confirmed", "no claim"} and slow == 0
+    print("PASS" if passed else "FAIL")
+    sys.exit(0 if passed else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+//! Bounds and forms against exact evaluation, on random networks with every kind of step.
+
+use super::*;
+
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> f64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 11) as f64 / (1u64 << 53) as f64 - 0.5
+    }
+
+    fn list(&mut self, count: usize) -> Vec<f64> {
+        (0..count).map(|_| 2.0 * self.next()).collect()
+    }
+}
+
+/// Dense layers with a curve after each, a residual sum, a maximum over pairs.
+fn network(random: &mut Random, curve: &Curve, n: usize, width: usize, m: usize) -> Network {
+    let mut network = Network { sizes: vec![n], steps: Vec::new(), output: 0 };
+    let mut push = |inputs: Vec<usize>, size: usize, op: Op| {
+        let output = network.sizes.len();
+        network.sizes.push(size);
+        network.steps.push(Step { inputs, output, op });
+        output
+    };
+    let dense = |random: &mut Random, outputs: usize, inputs: usize| {
+        let weights = random.list(outputs * inputs);
+        Op::Affine {
+            maps: vec![Map::dense(outputs, inputs, &weights)],
+            bias: random.list(outputs),
+            bias_radius: None,
+        }
+    };
+    let a = push(vec![0], width, dense(random, width, n));
+    let b = push(vec![a], width, Op::Curves(vec![curve.clone()]));
+    let c = push(vec![b], width, dense(random, width, width));
+    let d = push(vec![c], width, Op::Curves(vec![curve.clone()]));
+    // d + b, entry by entry.
+    let identity = || Map {
+        inputs: width,
+        outputs: width,
+        matrix: Matrix::Sparse {
+            starts: (0..=width).collect(),
+            columns: (0..width as u32).collect(),
+            weights: vec![1.0; width],
+        },
+        radius: None,
+    };
+    let sum = Op::Affine { maps: vec![identity(), identity()], bias: vec![0.0; width], bias_radius: None };
+    let e = push(vec![d, b], width, sum);
+    let pairs: Vec<u32> = (0..width as u32).flat_map(|i| [i, (i + 1) % width as u32]).collect();
+    let f =
+        push(vec![e], width, Op::Maximum { starts: (0..=width).map(|k| 2 * k).collect(), sources: pairs });
+    let g = push(vec![f], m, dense(random, m, width));
+    network.output = g;
+    network
+}
+
+#[test]
+fn forms_lie_below_and_ranges_around_exact_values() {
+    let clip =
+        Curve::Piecewise { kinks: vec![-0.5, 1.0], segments: vec![(0.0, -0.5), (1.0, 0.0), (0.0, 1.0)] };
+    let curves = [
+        Curve::bent(0.0, 1.0),
+        Curve::bent(0.1, 1.0),
+        Curve::bent(-1.0, 1.0),
+        clip,
+        Curve::Sigmoid,
+        Curve::Tanh,
+    ];
+    let mut random = Random(11);
+    for round in 0..60 {
+        let curve = &curves[round % curves.len()];
+        let (n, m) = (1 + round % 4, 2);
+        let network = network(&mut random, curve, n, 5 + round % 14, m);
+        let centre = random.list(n);
+        let radius = [1e-6, 0.1, 1.0][round % 3];
+        let lower: Vec<f64> = centre.iter().map(|c| c - radius).collect();
+        let upper: Vec<f64> = centre.iter().map(|c| c + radius).collect();
+        let row =
+            Row { outputs: random.list(m), inputs: random.list(n), inner: 0.25, outer: 0.25, strict: false };
+        let claims = [Claim::row(&row, true), Claim::row(&row, false)];
+        let (_, slots) = network.relu_slots();
+        let slopes: Vec<f64> = (0..slots).map(|_| random.next() + 0.5).collect();
+        for backward in [false, true] {
+            let mut prover = Prover::new(&network);
+            assert!(prover.analyse(&lower, &upper, backward));
+            let own = prover.forms(&claims, &[]);
+            let chosen = prover.forms(&claims, &[Choice { slopes: Some(&slopes), signs: &[] }; 2]);
+            let ranges = prover.analysis.ranges[network.output].clone();
+            for _ in 0..20 {
+                let x: Vec<f64> = (0..n)
+                    .map(|i| (centre[i] + 2.0 * random.next() * radius).clamp(lower[i], upper[i]))
+                    .collect();
+                let exact: Vec<Rational> = x.iter().map(|&v| rational(v)).collect();
+                let values = evaluate(&network, &exact);
+                // Sigmoid and tanh have no exact values: enclosures of the point stand for them.
+                let y: Vec<(Rational, Rational)> = match values {
+                    Some(values) => values.into_iter().map(|v| (v.clone(), v)).collect(),
+                    None => {
+                        let mut point = Prover::new(&network);
+                        assert!(point.analyse(&x, &x, false));
+                        let range = &point.analysis.ranges[network.output];
+                        (0..m).map(|j| (rational(range.lo[j]), rational(range.hi[j]))).collect()
+                    }
+                };
+                for j in 0..m {
+                    assert!(
+                        rational(ranges.lo[j]) <= y[j].1 && y[j].0 <= rational(ranges.hi[j]),
+                        "{curve:?}"
+                    );
+                }
+                for forms in [&own, &chosen] {
+                    for (k, sign) in [(0, 1.0), (1, -1.0)] {
+                        let mut form = rational(forms.constants[k]);
+                        let mut value = rational(0.25 * sign);
+                        for i in 0..n {
+                            form += rational(forms.slopes(k)[i]) * exact[i].clone();
+                            value += rational(sign * row.inputs[i]) * exact[i].clone();
+                        }
+                        for j in 0..m {
+                            let c = rational(sign * row.outputs[j]);
+                            let most = if c > Rational::ZERO { y[j].1.clone() } else { y[j].0.clone() };
+                            value += c * most;
+                        }
+                        assert!(
+                            form <= value,
+                            "{curve:?}: {} > {}",
+                            form.to_f64().value(),
+                            value.to_f64().value()
+                        );
+                    }
+                }
+            }
+            // What is proved without rounding is no less than what is proved with it.
+            let margin = prover.margin(&claims[0], own.slopes(0), own.constants[0]);
+            let above = Claim { above: Some((own.slopes(0), own.constants[0])), ..claims[0] };
+            assert!(prover.exactly(&above), "the rounded form lies below the exact one: {margin}");
+        }
+    }
+}
+
+#[test]
+fn signs_that_are_given_are_used_and_only_there() {
+    let mut random = Random(5);
+    for _ in 0..40 {
+        let network = network(&mut random, &Curve::bent(0.0, 1.0), 2, 6, 1);
+        let (lower, upper) = (vec![-1.0; 2], vec![1.0; 2]);
+        let row = Row { outputs: vec![1.0], inputs: Vec::new(), inner: 0.0, outer: 0.0, strict: false };
+        let claim = Claim::row(&row, true);
+        let mut prover = Prover::new(&network);
+        assert!(prover.analyse(&lower, &upper, true));
+        let value = network.steps[0].output;
+        let range = prover.analysis.ranges[value].clone();
+        let Some(slot) = (0..6).find(|&j| range.lo[j] < 0.0 && range.hi[j] > 0.0) else { continue };
+        for positive in [true, false] {
+            let signs = [(slot, positive, random.next() + 0.5)];
+            let forms = prover.forms(&[claim], &[Choice { slopes: None, signs: &signs }]);
+            for _ in 0..200 {
+                let x = [2.0 * random.next(), 2.0 * random.next()];
+                let mut point = Prover::new(&network);
+                assert!(point.analyse(&x, &x, false));
+                let z = &point.analysis.ranges[value];
+                if (z.lo[slot] > 0.0) != positive || (z.hi[slot] < 0.0) == positive {
+                    continue;
+                }
+                let form = forms.slopes(0)[0] * x[0] + forms.slopes(0)[1] * x[1] + forms.constants[0];
+                assert!(form <= point.analysis.ranges[network.output].hi[0] + 1e-12);
+            }
+        }
+    }
+}
