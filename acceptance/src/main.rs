@@ -14,6 +14,7 @@ use clap::{Parser, Subcommand};
 use netinverse_base::Result;
 
 mod box_nearest;
+mod check_fuzz;
 mod complete_plane;
 mod explain;
 mod fuzz;
@@ -53,6 +54,8 @@ enum Check {
     CompletePlane(complete_plane::Options),
     /// Verdicts of `explain` on a thousand networks of known answer, and certified radii against a search.
     Explain(explain::Options),
+    /// Answers changed at random: never a panic, never confirmed where they are false.
+    CheckFuzz(check_fuzz::Options),
     /// The node tests of the onnx package: every operator that is read, against the standard's own numbers.
     NodeTests(node_tests::Options),
     /// Every check, with its defaults.
@@ -68,6 +71,7 @@ fn main() -> ExitCode {
         Check::BoxNearest(options) => box_nearest::run(&options, data),
         Check::CompletePlane(options) => complete_plane::run(&options, data),
         Check::Explain(options) => explain::run(&options),
+        Check::CheckFuzz(options) => check_fuzz::run(&options),
         Check::NodeTests(options) => node_tests::run(&options),
         Check::All => all(data),
     };
@@ -92,6 +96,8 @@ fn all(data: Option<&std::path::Path>) -> Result<Verdict> {
     verdict = verdict.and(networks::run(&networks::Options::default(), data)?);
     println!("== fuzz");
     verdict = verdict.and(fuzz::run(&fuzz::Options::default(), data)?);
+    println!("== check-fuzz");
+    verdict = verdict.and(check_fuzz::run(&check_fuzz::Options::default())?);
     println!("== node-tests");
     verdict = verdict.and(node_tests::run(&node_tests::Options::default())?);
     println!("== box-nearest");

@@ -17,7 +17,7 @@ pub(crate) enum Attempt {
 }
 
 /// Boxes that one claim may take.
-pub(crate) const MOST_BOXES: usize = 400;
+pub(crate) const MOST_BOXES: usize = 2000;
 
 struct Pending {
     lower: Vec<f64>,

@@ -159,12 +159,11 @@ pub(crate) fn push(
                         } else {
                             Some(relaxation.low_source[j])
                         };
-                        match source {
-                            Some(source) => back[k * from + source as usize] += lambda,
-                            None => {
-                                sums[k] += lambda * relaxation.high_offset[j];
-                                magnitudes[k] += (lambda * relaxation.high_offset[j]).abs();
-                            }
+                        if let Some(source) = source {
+                            back[k * from + source as usize] += lambda;
+                        } else {
+                            sums[k] += lambda * relaxation.high_offset[j];
+                            magnitudes[k] += (lambda * relaxation.high_offset[j]).abs();
                         }
                         errors[k] += lambda.abs() * relaxation.scale[j];
                     }

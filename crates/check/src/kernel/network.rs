@@ -79,7 +79,9 @@ impl Map {
             }
             Matrix::Sparse { starts, columns, .. } => {
                 let mut counts = vec![0; self.inputs];
-                columns.iter().for_each(|&i| counts[i as usize] += 1);
+                for &i in columns {
+                    counts[i as usize] += 1;
+                }
                 let rows = starts.windows(2).map(|w| w[1] - w[0]);
                 rows.chain(counts).max().unwrap_or(0) + 1
             }
@@ -245,7 +247,9 @@ impl Network {
                 Op::Curves(_) => 8,
                 Op::Maximum { sources, .. } => {
                     let mut counts = vec![0; self.sizes[own.inputs[0]]];
-                    sources.iter().for_each(|&i| counts[i as usize] += 1);
+                    for &i in sources {
+                        counts[i as usize] += 1;
+                    }
                     counts.into_iter().max().unwrap_or(0) + 8
                 }
             }

@@ -96,14 +96,13 @@ fn forms_lie_below_and_ranges_around_exact_values() {
                 let exact: Vec<Rational> = x.iter().map(|&v| rational(v)).collect();
                 let values = evaluate(&network, &exact);
                 // Sigmoid and tanh have no exact values: enclosures of the point stand for them.
-                let y: Vec<(Rational, Rational)> = match values {
-                    Some(values) => values.into_iter().map(|v| (v.clone(), v)).collect(),
-                    None => {
-                        let mut point = Prover::new(&network);
-                        assert!(point.analyse(&x, &x, false));
-                        let range = &point.analysis.ranges[network.output];
-                        (0..m).map(|j| (rational(range.lo[j]), rational(range.hi[j]))).collect()
-                    }
+                let y: Vec<(Rational, Rational)> = if let Some(values) = values {
+                    values.into_iter().map(|v| (v.clone(), v)).collect()
+                } else {
+                    let mut point = Prover::new(&network);
+                    assert!(point.analyse(&x, &x, false));
+                    let range = &point.analysis.ranges[network.output];
+                    (0..m).map(|j| (rational(range.lo[j]), rational(range.hi[j]))).collect()
                 };
                 for j in 0..m {
                     assert!(

@@ -37,7 +37,9 @@ pub(crate) fn network(model: &Model, outputs: &[String]) -> Result<Network, Trou
     for node in graph.nodes.iter().filter(|node| node.outputs.iter().any(|o| needed.contains(o.as_str()))) {
         node.inputs.iter().for_each(|input| *lowering.uses.entry(input.clone()).or_insert(0) += 1);
     }
-    names.iter().for_each(|name| *lowering.uses.entry((*name).to_string()).or_insert(0) += 1);
+    for name in &names {
+        *lowering.uses.entry((*name).to_string()).or_insert(0) += 1;
+    }
     for tensor in &graph.initializers {
         if needed.contains(tensor.name.as_str()) {
             lowering.values.insert(tensor.name.clone(), constant(tensor)?);
@@ -135,22 +137,17 @@ impl Lowering {
             let value = self.values.get(*name).cloned();
             parts.push(value.ok_or_else(|| Trouble::input(format!("the model has no value `{name}`")))?);
         }
-        let id = match &parts[..] {
-            [Value::Flow { id, .. }] => *id,
-            _ => {
-                let flat: Vec<Value> = parts.into_iter().map(|v| v.reshaped_flat()).collect();
-                let joined = node::concatenate(self, &flat, 0)?;
-                match joined {
-                    Value::Flow { id, .. } => id,
-                    Value::Constant(tensor) => {
-                        // f does not depend on its input.
-                        let map = sparse(self.network.sizes[0], tensor.data.iter().map(|_| Vec::new()));
-                        self.push(
-                            vec![0],
-                            tensor.data.len(),
-                            Op::Affine { maps: vec![map], bias: tensor.data, bias_radius: None },
-                        )?
-                    }
+        let id = if let [Value::Flow { id, .. }] = &parts[..] {
+            *id
+        } else {
+            let flat: Vec<Value> = parts.into_iter().map(Value::reshaped_flat).collect();
+            match node::concatenate(self, &flat, 0)? {
+                Value::Flow { id, .. } => id,
+                Value::Constant(tensor) => {
+                    // f does not depend on its input.
+                    let map = sparse(self.network.sizes[0], tensor.data.iter().map(|_| Vec::new()));
+                    let (size, bias) = (tensor.data.len(), tensor.data);
+                    self.push(vec![0], size, Op::Affine { maps: vec![map], bias, bias_radius: None })?
                 }
             }
         };

@@ -42,8 +42,7 @@ pub(super) fn lower(lowering: &mut Lowering, node: &Node) -> Lowered {
         }
         "Cast" => match (int("to", 0)?, x()?) {
             // Between floats only the real number counts; of constants, integers stay what they are.
-            (1 | 10 | 11 | 16, value @ Value::Flow { .. }) => Ok(value),
-            (1 | 11, value) => Ok(value),
+            (10 | 16, value @ Value::Flow { .. }) | (1 | 11, value) => Ok(value),
             (6 | 7, value @ Value::Constant(_))
                 if value.constant()?.data.iter().all(|v| v.fract() == 0.0) =>
             {
@@ -187,7 +186,7 @@ fn reshape(x: Value, shape: &[f64], zero_is_zero: bool) -> Lowered {
     let mut dims: Vec<usize> = shape.iter().enumerate().map(copied).collect::<Result<_, _>>()?;
     if let Some(open) = shape.iter().position(|&s| s == -1) {
         let rest: usize = dims.iter().enumerate().filter(|(at, _)| *at != open).map(|(_, &d)| d).product();
-        dims[open] = if rest > 0 { x.size() / rest } else { 0 };
+        dims[open] = x.size().checked_div(rest).unwrap_or(0);
     }
     x.reshaped(dims)
 }

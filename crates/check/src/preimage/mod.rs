@@ -4,6 +4,7 @@ mod format;
 mod leaf;
 mod pieces;
 
+use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
@@ -44,11 +45,11 @@ pub(crate) fn check(text: &str, context: &Context, report: &mut Report) -> Resul
     let question = asked.question(&read, network.inputs(), network.outputs())?;
     report.question = describe(&question, network.inputs());
     if let Some(output) = &own.output {
-        report.question += &format!("; y is the value `{output}`");
+        let _ = write!(report.question, "; y is the value `{output}`");
     }
     report.claim = format!("{} <= volume <= {}", header.volume.lower, header.volume.upper);
     if let Some([index, count]) = header.shard {
-        report.claim += &format!(" of the leaves of shard {}/{count}", index + 1);
+        let _ = write!(report.claim, " of the leaves of shard {}/{count}", index + 1);
     }
     let rows = same_question(header, &network, &question)?;
     boxes_and_counts(&file, &network)?;

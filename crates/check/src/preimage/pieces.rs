@@ -71,16 +71,10 @@ pub(super) fn outer<'a>(pieces: &'a [Piece], lower: &[f64], upper: &[f64]) -> Re
 
 /// The common part of two boxes, where it is as thick as both allow.
 fn common(al: &[f64], au: &[f64], bl: &[f64], bu: &[f64]) -> Option<(Vec<f64>, Vec<f64>)> {
-    let mut part = (Vec::with_capacity(al.len()), Vec::with_capacity(al.len()));
-    for i in 0..al.len() {
-        let (low, high) = (al[i].max(bl[i]), au[i].min(bu[i]));
-        if !(low < high || low == high && (al[i] == au[i] || bl[i] == bu[i])) {
-            return None;
-        }
-        part.0.push(low);
-        part.1.push(high);
-    }
-    Some(part)
+    let side = |i: usize| (al[i].max(bl[i]), au[i].min(bu[i]));
+    let thick =
+        |i: usize| side(i).0 < side(i).1 || side(i).0 == side(i).1 && (al[i] == au[i] || bl[i] == bu[i]);
+    (0..al.len()).all(thick).then(|| (0..al.len()).map(side).unzip())
 }
 
 /// The two halves along the longest side; none where it has no double inside.

@@ -5,6 +5,8 @@ mod linear;
 mod vnnlib;
 mod wherever;
 
+use std::fmt::Write as _;
+
 use crate::Trouble;
 use crate::kernel::{HalfSpace, Question, Rational, Variable, rational};
 use formula::Formula;
@@ -92,9 +94,9 @@ pub(crate) fn words(half_space: &HalfSpace) -> String {
             (_, false) => " + ",
         };
         if size != Rational::ONE {
-            text += &format!("{}*", size.to_f64().value());
+            let _ = write!(text, "{}*", size.to_f64().value());
         }
-        text += &format!("{name}{index}");
+        let _ = write!(text, "{name}{index}");
     }
     let constant = -half_space.constant.clone();
     let sign = if half_space.strict { ">" } else { ">=" };

@@ -40,6 +40,9 @@ struct Tensor {
     shape: Vec<usize>,
 }
 
+/// A hidden tensor: its first element, its size, the model's name of it.
+type Hidden = (usize, usize, String);
+
 const MOST_ELEMENTS: usize = 1 << 22;
 const DEEPEST: usize = 400;
 
@@ -128,7 +131,7 @@ fn parse(text: &str) -> Result<Vec<Node>, Trouble> {
 struct Reader {
     /// VNN-LIB 2.
     tensors: bool,
-    networks: Vec<(Vec<Tensor>, Vec<(usize, usize, String)>)>,
+    networks: Vec<(Vec<Tensor>, Vec<Hidden>)>,
     names: HashMap<String, Tensor>,
     network_names: Vec<String>,
     parts: Vec<Formula>,
@@ -192,7 +195,7 @@ impl Reader {
 
     fn declare(&mut self, name: &str, parts: &[Node]) -> Result<(), Trouble> {
         let number = self.networks.len();
-        let (mut tensors, mut hidden): (Vec<Tensor>, Vec<(usize, usize, String)>) = (Vec::new(), Vec::new());
+        let (mut tensors, mut hidden): (Vec<Tensor>, Vec<Hidden>) = (Vec::new(), Vec::new());
         for part in parts {
             let Node::List(part) = part else { return Err(wrong("a declaration is expected")) };
             match &part[..] {
@@ -386,8 +389,7 @@ impl Reader {
             });
         }
         // Hidden tensors stand for the outputs where all of them are asserted about and no output is.
-        let used =
-            |h: &(usize, usize, String)| self.hidden_used.iter().any(|&at| h.0 <= at && at < h.0 + h.1);
+        let used = |h: &Hidden| self.hidden_used.iter().any(|&at| h.0 <= at && at < h.0 + h.1);
         if self.outputs_used || !hidden.iter().all(used) {
             return Err(Trouble::not_checkable(
                 "the specification speaks of some hidden tensors, or of outputs beside them",

@@ -26,6 +26,9 @@ struct Task<'a> {
     cut_upper: Vec<f64>,
 }
 
+/// Disjuncts that are still to be proved out on a box, and by which claim.
+type Pending = (Vec<u32>, &'static str, Vec<f64>, Vec<f64>);
+
 /// Checks a region: every box, and that all of it is done.
 pub(super) fn check(
     region: &Region,
@@ -123,7 +126,7 @@ fn claims(
     let known = |row: u32| (row as usize) < rows.len();
     *boxes += 1;
     let analysed = prover.analyse(&task.lower, &task.upper, true);
-    let mut pending: Vec<(Vec<u32>, &str, Vec<f64>, Vec<f64>)> = Vec::new();
+    let mut pending: Vec<Pending> = Vec::new();
     for out in &node.out {
         let exists = (out.disjunct as usize) < region.disjuncts.len();
         if !exists || !out.rows.iter().all(|(row, _)| known(*row)) {

@@ -49,7 +49,7 @@ pub(super) fn check(
         };
         let leaves = leaves(tree)?;
         let claim = Claim::row(&row, false);
-        let fails = |(number, signs, leaf): &(usize, Vec<(usize, bool)>, &Leaf)| {
+        let fails = |(number, signs, leaf): &Reached| {
             boxes.fetch_add(1, Ordering::Relaxed);
             let slopes = ascent::slopes(&prover, leaf).filter(|_| leaf.signs == *signs);
             let Some(slopes) = slopes else {
@@ -69,8 +69,11 @@ pub(super) fn check(
     Ok(())
 }
 
+/// A leaf: its number, the signs on the way to it, and what it says.
+type Reached<'a> = (usize, Vec<(usize, bool)>, &'a Leaf);
+
 /// The leaves with the signs on the way to them.
-fn leaves(tree: &SignTree) -> Result<Vec<(usize, Vec<(usize, bool)>, &Leaf)>, Outcome> {
+fn leaves(tree: &SignTree) -> Result<Vec<Reached<'_>>, Outcome> {
     let mut seen = vec![false; tree.nodes.len()];
     let mut stack = vec![(0usize, Vec::new())];
     let mut leaves = Vec::new();
