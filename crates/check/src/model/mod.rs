@@ -112,8 +112,8 @@ impl Lowering {
         let length = |dims: &[usize]| dims.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
         let sizes: Option<Vec<usize>> = all.iter().map(|(_, dims)| length(dims)).collect();
         let total: usize = sizes.iter().flatten().fold(0usize, |sum, &n| sum.saturating_add(n));
-        if sizes.is_none() || total > MOST_ELEMENTS {
-            return Err(Trouble::not_checkable("the input is too large"));
+        if sizes.is_none() || total == 0 || total > MOST_ELEMENTS {
+            return Err(Trouble::not_checkable("the input is empty, or too large"));
         }
         self.network.sizes[0] = total;
         let (mut first, several) = (0, all.len() > 1);
@@ -165,6 +165,9 @@ impl Lowering {
             self.entries += maps.iter().map(count).sum::<usize>();
         }
         self.entries += size;
+        if size == 0 {
+            return Err(Trouble::not_checkable("a value without elements"));
+        }
         if self.entries > MOST_ELEMENTS {
             return Err(Trouble::not_checkable("the network is too large"));
         }

@@ -102,6 +102,9 @@ fn same_question(header: &Header, network: &Network, question: &Question) -> Res
     };
     let (lower, upper) = (side(0)?, side(1)?);
     for i in 0..n {
+        if lower[i] > upper[i] {
+            return Err(claim(format!("the bounds of x{i} are turned inside out")));
+        }
         if rational(header.lower[i]) > lower[i] || rational(header.upper[i]) < upper[i] {
             return Err(claim(format!("the box of doubles does not hold the exact bounds of x{i}")));
         }
