@@ -6,26 +6,26 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 /// A small stream of random numbers.
-pub struct Random(pub u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    pub fn bits(&mut self) -> u64 {
+    pub(crate) fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 ^ (self.0 >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd) >> 11
     }
 
-    pub fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         (self.bits() % bound.max(1) as u64) as usize
     }
 
     /// Between −1 and 1.
-    pub fn signed(&mut self) -> f64 {
+    pub(crate) fn signed(&mut self) -> f64 {
         self.bits() as f64 / (1u64 << 52) as f64 - 1.0
     }
 }
 
 /// The lines as a file; a paving gets the hash that they have.
-pub fn file(lines: &[Value], hash: Option<&dyn Fn(&[u8]) -> String>) -> String {
+pub(crate) fn file(lines: &[Value], hash: Option<&dyn Fn(&[u8]) -> String>) -> String {
     let mut body = String::new();
     for line in lines.iter().filter(|line| line.as_object().is_none_or(|l| l.keys().ne(["sha256"]))) {
         let _ = writeln!(body, "{line}");
@@ -38,7 +38,7 @@ pub fn file(lines: &[Value], hash: Option<&dyn Fn(&[u8]) -> String>) -> String {
 }
 
 /// Changes a number, an element or a line, one to three times.
-pub fn mutate(lines: &mut Vec<Value>, random: &mut Random) {
+pub(crate) fn mutate(lines: &mut Vec<Value>, random: &mut Random) {
     for _ in 0..=random.below(3) {
         let at = if random.below(4) == 0 { 0 } else { random.below(lines.len()) };
         match random.below(12) {
@@ -123,18 +123,18 @@ fn change(value: &mut Value, random: &mut Random) {
 }
 
 /// What a paving is about.
-pub struct Truth<'a> {
+pub(crate) struct Truth<'a> {
     /// The values of the question's rows at x.
-    pub rows: &'a dyn Fn(&[f64]) -> Vec<f64>,
+    pub(crate) rows: &'a dyn Fn(&[f64]) -> Vec<f64>,
     /// The box.
-    pub lower: Vec<f64>,
-    pub upper: Vec<f64>,
+    pub(crate) lower: Vec<f64>,
+    pub(crate) upper: Vec<f64>,
     /// Bounds of the volume of {all rows ≥ 0}.
-    pub volume: (f64, f64),
+    pub(crate) volume: (f64, f64),
 }
 
 /// A claim of a paving that is certainly false, found at random points.
-pub fn falsehood(lines: &[Value], truth: &Truth, random: &mut Random) -> Option<String> {
+pub(crate) fn falsehood(lines: &[Value], truth: &Truth, random: &mut Random) -> Option<String> {
     const SLACK: f64 = 1e-9;
     let number = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
     let list = |value: &Value| -> Vec<f64> { value.as_array().into_iter().flatten().map(number).collect() };

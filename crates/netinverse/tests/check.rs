@@ -140,8 +140,11 @@ fn true_answers_are_confirmed() {
                 &["--where", "argmax != 1 && x0 + x1 <= 0.4", "--bounds", "-0.3,0.7", "--over", "1.5"],
             ];
             for asked in questions {
-                let limits: &[&str] =
-                    if function == Function::Tanh { &["--time-limit", "0.5"] } else { &["--time-limit", "2"] };
+                let limits: &[&str] = if function == Function::Tanh {
+                    &["--time-limit", "0.5"]
+                } else {
+                    &["--time-limit", "2"]
+                };
                 let made = Made::preimage(&layers, &[asked, limits].concat());
                 let report = made.check().unwrap();
                 assert_eq!(
@@ -162,6 +165,22 @@ fn an_answer_of_an_empty_question_is_confirmed() {
     assert_eq!(made.check().unwrap().verdict, Verdict::Confirmed);
     let made = Made::preimage(&network(1), &["--where", "y0 >= 1 && x0 >= 2", "--bounds", "-1,1"]);
     assert_eq!(made.check().unwrap().verdict, Verdict::Confirmed);
+}
+
+#[test]
+fn shards_and_what_they_merge_to_are_confirmed() {
+    let made = Made::preimage(&network(3), &[&ASKED[..], &["--shard", "1/2"]].concat());
+    assert_eq!(made.check().unwrap().verdict, Verdict::Confirmed);
+    let folder = made.folder.path();
+    let second =
+        [&["preimage", "net.onnx", "-o", "second.preimage"][..], &ASKED, &["--shard", "2/2"]].concat();
+    assert!(run(folder, &second).status.success());
+    let merge = ["preimage", "--merge", "answer.preimage", "second.preimage", "-o", "whole.preimage"];
+    assert!(run(folder, &merge).status.success());
+    for answer in ["second.preimage", "whole.preimage"] {
+        let output = run(folder, &["check", answer, "--model", "net.onnx"]);
+        assert_eq!(output.status.code(), Some(0), "{answer}: {}", text(&output.stdout));
+    }
 }
 
 /// A lie: what is changed in the lines of a true answer, and which claim must be refused.

@@ -151,6 +151,8 @@ fn merged(options: &PreimageOptions, start: Instant) -> Result<Answer> {
     let status = if whole && done { Status::Complete } else { Status::Partial };
     let (model, asked): (Model, Asked) = (first.model.clone(), first.asked.clone());
     let mut answer = Answer::of(&question, nodes, None, boxes, model, asked, first.min_width, status);
+    // A header's question knows its half-spaces in doubles only.
+    answer.header.rows.clone_from(&first.rows);
     if !whole {
         return Err(Error::input(format!("{} of {count} shards are given", answers.len()))
             .at(Place::Option("--merge".into()))
