@@ -55,7 +55,8 @@ enum Check {
     /// Verdicts of `explain` on a thousand networks of known answer, and certified radii against a search.
     Explain(explain::Options),
     /// Answers changed at random: never a panic, never confirmed where they are false.
-    CheckFuzz(check_fuzz::Options),
+    #[command(name = "check-fuzz")]
+    Answers(check_fuzz::Options),
     /// The node tests of the onnx package: every operator that is read, against the standard's own numbers.
     NodeTests(node_tests::Options),
     /// Every check, with its defaults.
@@ -72,6 +73,7 @@ fn main() -> ExitCode {
         Check::CompletePlane(options) => complete_plane::run(&options, data),
         Check::Explain(options) => explain::run(&options),
         Check::CheckFuzz(options) => check_fuzz::run(&options),
+        Check::Answers(options) => check_fuzz::run(&options),
         Check::NodeTests(options) => node_tests::run(&options),
         Check::All => all(data),
     };

@@ -24,8 +24,11 @@ impl Random {
     }
 }
 
+/// The hash that ends a file.
+pub(crate) type Hash<'a> = &'a dyn Fn(&[u8]) -> String;
+
 /// The lines as a file; a paving gets the hash that they have.
-pub(crate) fn file(lines: &[Value], hash: Option<&dyn Fn(&[u8]) -> String>) -> String {
+pub(crate) fn file(lines: &[Value], hash: Option<Hash>) -> String {
     let mut body = String::new();
     for line in lines.iter().filter(|line| line.as_object().is_none_or(|l| l.keys().ne(["sha256"]))) {
         let _ = writeln!(body, "{line}");

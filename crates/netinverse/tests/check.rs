@@ -183,6 +183,9 @@ fn shards_and_what_they_merge_to_are_confirmed() {
     }
 }
 
+/// A change of an answer's lines, by name.
+type Change = (&'static str, fn(&mut Vec<Value>));
+
 /// A lie: what is changed in the lines of a true answer, and which claim must be refused.
 type Lie = (&'static str, fn(&mut Vec<Value>), &'static str);
 
@@ -441,7 +444,7 @@ fn lying_covers_are_refused() {
     let made = Made::preimage(&network(3), &BOTH);
     let truth = made.lines();
     assert_eq!(made.check().unwrap().verdict, Verdict::Confirmed);
-    let lies: [(&str, fn(&mut Vec<Value>)); 3] = [
+    let lies: [Change; 3] = [
         ("a facet moved in", |lines| {
             let at = faceted(lines, "outer");
             let row = lines[at]["outer"]["rows"][0].as_array_mut().unwrap();
@@ -554,7 +557,7 @@ fn lying_proofs_of_emptiness_are_refused() {
     let truth = made.lines();
     let report = made.check().unwrap();
     assert_eq!(report.verdict, Verdict::Confirmed, "{:?}", report.first_failure);
-    let lies: [(&str, fn(&mut Vec<Value>), &str); 8] = [
+    let lies: [Lie; 8] = [
         (
             "nothing is out",
             |lines| {
