@@ -12,6 +12,7 @@
 //! - [`bounds`]: what a network can do on a box, proved;
 //! - [`preimage`]: the whole set of inputs, proved from both sides;
 //! - [`explain`]: is there an inverse, why not, and where information is lost;
+//! - [`check`]: whether an answer is true, derived anew;
 //! - [`train`]: networks trained for the experiments;
 //! - [`spec`]: what is asked;
 //! - [`report`]: pictures and pages;
