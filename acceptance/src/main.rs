@@ -72,7 +72,6 @@ fn main() -> ExitCode {
         Check::BoxNearest(options) => box_nearest::run(&options, data),
         Check::CompletePlane(options) => complete_plane::run(&options, data),
         Check::Explain(options) => explain::run(&options),
-        Check::CheckFuzz(options) => check_fuzz::run(&options),
         Check::Answers(options) => check_fuzz::run(&options),
         Check::NodeTests(options) => node_tests::run(&options),
         Check::All => all(data),
