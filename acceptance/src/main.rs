@@ -17,6 +17,7 @@ mod box_nearest;
 mod check_fuzz;
 mod complete_plane;
 mod explain;
+mod flows;
 mod fuzz;
 mod networks;
 mod node_tests;
@@ -57,6 +58,8 @@ enum Check {
     /// Answers changed at random: never a panic, never confirmed where they are false.
     #[command(name = "check-fuzz")]
     Answers(check_fuzz::Options),
+    /// Flows and residual blocks from PyTorch's two exporters: their inverses built, and run in ONNX Runtime.
+    Flows(flows::Options),
     /// The node tests of the onnx package: every operator that is read, against the standard's own numbers.
     NodeTests(node_tests::Options),
     /// Every check, with its defaults.
@@ -73,6 +76,7 @@ fn main() -> ExitCode {
         Check::CompletePlane(options) => complete_plane::run(&options, data),
         Check::Explain(options) => explain::run(&options),
         Check::Answers(options) => check_fuzz::run(&options),
+        Check::Flows(options) => flows::run(&options),
         Check::NodeTests(options) => node_tests::run(&options),
         Check::All => all(data),
     };
@@ -101,6 +105,8 @@ fn all(data: Option<&std::path::Path>) -> Result<Verdict> {
     verdict = verdict.and(check_fuzz::run(&check_fuzz::Options::default())?);
     println!("== node-tests");
     verdict = verdict.and(node_tests::run(&node_tests::Options::default())?);
+    println!("== flows");
+    verdict = verdict.and(flows::run(&flows::Options::default())?);
     println!("== box-nearest");
     verdict = verdict.and(box_nearest::run(&box_nearest::Options::default(), data)?);
     println!("== complete-plane");

@@ -8,6 +8,7 @@
 //! - [`onnx`]: ONNX files as nodes and tensors;
 //! - [`network`]: a network that can be evaluated, differentiated and written;
 //! - [`invert`]: inputs for outputs;
+//! - [`inverse`]: the inverse as a network;
 //! - [`geometry`]: boxes, polytopes and how large they are, proved;
 //! - [`bounds`]: what a network can do on a box, proved;
 //! - [`preimage`]: the whole set of inputs, proved from both sides;
@@ -50,6 +51,7 @@ pub use netinverse_check as check;
 pub use netinverse_data as data;
 pub use netinverse_explain as explain;
 pub use netinverse_geometry as geometry;
+pub use netinverse_inverse as inverse;
 pub use netinverse_invert as invert;
 pub use netinverse_linalg as linalg;
 pub use netinverse_network as network;

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::check::CheckOptions;
 use super::explain::arguments::ExplainOptions;
+use super::build::arguments::BuildOptions;
 use super::invert::arguments::InvertOptions;
 use super::preimage::arguments::PreimageOptions;
 use super::verify::{SupportsOptions, VerifyOptions};
@@ -39,6 +40,8 @@ pub(crate) enum Verb {
     Explain(Box<ExplainOptions>),
     /// Inputs for outputs: values, intervals, classes, conditions; nearest, and all the different ones
     Invert(Box<InvertOptions>),
+    /// The inverse as a network: exact where every operator is a bijection, else a section with what is lost marked
+    Build(Box<BuildOptions>),
     /// The whole set of inputs with such outputs, proved from both sides
     Preimage(Box<PreimageOptions>),
     /// Whether some input satisfies a VNN-LIB query: an input that does, or the proof that there is none

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod check;
+mod build;
 mod console;
 mod data;
 mod demo;
@@ -78,6 +79,7 @@ fn dispatch(arguments: &Arguments, console: &Console) -> Result<Outcome> {
         Verb::Inspect(options) => inspect::run(options, console),
         Verb::Explain(options) => explain::run(options, console),
         Verb::Invert(options) => invert::run(options, console),
+        Verb::Build(options) => build::run(options, console),
         Verb::Preimage(options) => preimage::run(options, console),
         Verb::Verify(options) => verify::run(options, console),
         Verb::Check(options) => check::run(options, console),
