@@ -2,7 +2,7 @@
 
 use netinverse_base::{Error, Result};
 
-use crate::{Layout, Network, NetworkBuilder, Op, ParamId, Shape, ValueId};
+use crate::{Layout, Network, NetworkBuilder, Node, Op, ParamId, Shape, ValueId};
 
 impl NetworkBuilder {
     /// Adds the nodes of a network and returns its outputs here. Its inputs are `from`, one value each of the same
@@ -26,6 +26,25 @@ impl NetworkBuilder {
         }
         let missing = || Error::input("an output is computed by no node");
         network.outputs().iter().map(|id| ids[id.index()].ok_or_else(missing)).collect()
+    }
+
+    /// Adds a node of another network, whose value gets this name. It reads these values; `param` gives the constants
+    /// here for those there.
+    pub fn adopt(
+        &mut self,
+        name: impl Into<String>,
+        node: &Node,
+        inputs: &[ValueId],
+        mut param: impl FnMut(&mut Self, ParamId) -> Result<ParamId>,
+    ) -> Result<ValueId> {
+        let mut op = node.op.clone();
+        let mut outcome = Ok(());
+        op.for_each_param_mut(&mut |id| match param(self, *id) {
+            Ok(own) => *id = own,
+            Err(error) => outcome = Err(error),
+        });
+        outcome?;
+        self.node(name, op, inputs)
     }
 
     /// Values, one after the other, as one row `[1, n]`.

@@ -23,6 +23,7 @@ mod shape;
 
 pub use builder::NetworkBuilder;
 pub use eval::{Cotangent, Evaluator, Gradients, Loss};
+pub use export::ExportOptions;
 pub use graph::{Network, Node, ParamId, Value, ValueId};
 pub use import::ImportOptions;
 pub use op::{

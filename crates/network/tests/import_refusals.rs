@@ -195,12 +195,12 @@ fn unsupported_operators_and_forms_are_named_with_a_hint() {
                         vec![longs("p", &[0, 1, 0, 1])],
                         vec![with(
                             node("Pad", "x p", "y"),
-                            &[("mode", AttributeValue::String(b"wrap".to_vec()))],
+                            &[("mode", AttributeValue::String(b"mirror".to_vec()))],
                         )],
                     ),
                     19,
                 ),
-                &["Pad", "`wrap`", "reflect"],
+                &["Pad", "`mirror`", "reflect"],
             ),
             (model(x, vec![], vec![with(node("Cast", "x", "y"), &[("to", int(7))])]), &["Cast", "--output"]),
             (

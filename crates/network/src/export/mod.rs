@@ -36,7 +36,22 @@ const IR_VERSION: i64 = 8;
 /// The name of the leading axis, where every node treats its entries apart.
 const BATCH: &str = "batch";
 
+/// How a network is written; by default as [`Network::to_onnx`] says.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ExportOptions {
+    /// The precision of all values and constants.
+    pub precision: Option<netinverse_linalg::Precision>,
+    /// Whether the leading axis is declared symbolic. It must be a batch axis ([`Network::has_batch_axis`]).
+    pub batched: Option<bool>,
+}
+
 impl Network {
+    /// Whether every input has a leading axis of size 1 that no operator mixes or moves: several samples stacked along it
+    /// are computed apart.
+    pub fn has_batch_axis(&self) -> bool {
+        batch::leading_axis_is_batch(self)
+    }
+
     /// The network as an ONNX model.
     ///
     /// - **Precision**: float32, or float64 throughout where the constants are stored in float64 and exact, none
@@ -47,8 +62,17 @@ impl Network {
     ///   is declared symbolic (`batch`) and any number of samples can be run at once; else the shapes of one
     ///   sample are written.
     pub fn to_onnx(&self) -> Model {
-        let batched = batch::leading_axis_is_batch(self);
-        let precision = Precision::of(self);
+        self.to_onnx_with(ExportOptions::default())
+    }
+
+    /// The same, with some of it decided by the caller.
+    pub fn to_onnx_with(&self, options: ExportOptions) -> Model {
+        let batched = options.batched.unwrap_or_else(|| self.has_batch_axis());
+        let precision = match options.precision {
+            Some(netinverse_linalg::Precision::F32) => Precision::Single,
+            Some(netinverse_linalg::Precision::F64) => Precision::Double,
+            None => Precision::of(self),
+        };
         let mut writer = Writer::new(self, precision, batched);
         for node in self.nodes() {
             writer.write(node);

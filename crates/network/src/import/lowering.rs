@@ -414,7 +414,7 @@ impl Lowering {
                 };
                 let (x, y) = (self.expand(a, &shape)?, self.expand(b, &shape)?);
                 let ids = [self.value(&x)?, self.value(&y)?];
-                if operation == Arithmetic::Mul
+                if matches!(operation, Arithmetic::Mul | Arithmetic::Div)
                     && let Some((x, function)) = self.product_of_one(ids)
                 {
                     return Ok(Operand::Value(self.emit(Op::Function(function), &[x])?));
@@ -429,7 +429,8 @@ impl Lowering {
         }
     }
 
-    /// The function of one value that a product of two is: the square, `x σ(βx)`, `x tanh(log(1 + eˣ))`.
+    /// The function of one value that a product of two is: the square, `x σ(βx)`, `x tanh(log(1 + eˣ))`,
+    /// `x / (1 + |x|)`.
     fn product_of_one(&self, [a, b]: [ValueId; 2]) -> Option<(ValueId, Function)> {
         if a == b {
             return Some((a, Function::Power { exponent: 2.0 }));
@@ -454,6 +455,18 @@ impl Lowering {
                     let inner = writer(node.inputs[0])?;
                     (inner.op == Op::Function(Function::Softplus) && inner.inputs[0] == x)
                         .then_some(Function::Mish)
+                }
+                // x / (1 + |x|)
+                Op::Function(Function::Reciprocal) => {
+                    let sum = writer(node.inputs[0])?;
+                    let Op::Linear(Linear::Scale(Scale { scale: None, shift: Some(shift) })) = sum.op else {
+                        return None;
+                    };
+                    let one = self.builder.param_of(shift);
+                    let size = writer(sum.inputs[0])?;
+                    let fits = one.radius().is_none() && one.f64().iter().all(|&value| value == 1.0);
+                    let fits = fits && size.op == Op::Function(Function::Abs) && size.inputs[0] == x;
+                    fits.then_some(Function::Softsign)
                 }
                 _ => None,
             }

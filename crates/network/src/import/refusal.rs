@@ -82,7 +82,7 @@ const ADVICE: &[(&[&str], &str)] = &[
     ),
     (&["Sign", "Round", "Mod", "BitShift"], "a function with jumps is not supported"),
     (
-        &["ScatterND", "ScatterElements", "Scatter", "GatherElements", "CumSum", "EyeLike"],
+        &["Scatter", "GatherElements", "CumSum", "EyeLike"],
         "Gather with constant indices, Slice, Concat and Pad are supported; fold what is constant: `onnxsim MODEL OUT`",
     ),
 ];

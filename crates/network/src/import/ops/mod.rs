@@ -15,6 +15,7 @@ mod pick;
 mod reduction;
 mod reshape;
 mod resize;
+mod scatter;
 mod transposed;
 mod volume;
 
@@ -105,7 +106,7 @@ pub const SUPPORTED_OPERATORS: &[SupportedOperator] = &[
     op("Not", 1, constants::not, CONSTANTS),
     op("Or", 7, constants::logic, CONSTANTS),
     op("PRelu", 7, activation::prelu, "constant slopes"),
-    op("Pad", 2, pad::pad, "modes constant, reflect, edge"),
+    op("Pad", 2, pad::pad, "modes constant, reflect, edge, wrap"),
     op("Pow", 7, arithmetic::pow, "a constant base or constant exponents"),
     op("RMSNormalization", 23, normalization::rms_normalization, ""),
     op("Range", 11, constants::range, CONSTANTS),
@@ -123,6 +124,8 @@ pub const SUPPORTED_OPERATORS: &[SupportedOperator] = &[
     op("Relu", 6, activation::relu, ""),
     op("Reshape", 5, reshape::reshape, "constant shapes"),
     op("Resize", 10, resize::resize, "constant scales or sizes, all modes but tf_crop_and_resize"),
+    op("ScatterElements", 11, scatter::scatter_elements, "constant indices, without reduction"),
+    op("ScatterND", 11, scatter::scatter_nd, "constant indices, without reduction"),
     op("Selu", 6, activation::selu, ""),
     op("Shape", 1, constants::shape, ""),
     op("Sigmoid", 6, activation::sigmoid, ""),

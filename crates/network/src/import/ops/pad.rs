@@ -46,10 +46,10 @@ pub(super) fn pad(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>> 
         "constant" => PadMode::Constant(value),
         "reflect" => PadMode::Reflect,
         "edge" => PadMode::Edge,
+        "wrap" => return wrapped(lowering, x, &shape, &axes, &pads),
         other => {
-            return Err(Error::unsupported(format!("padding in mode `{other}`")).hint(
-                "the modes constant, reflect and edge are supported; wrap-around is a Concat of two Slices",
-            ));
+            return Err(Error::unsupported(format!("padding in mode `{other}`"))
+                .hint("the modes constant, reflect, edge and wrap are supported"));
         }
     };
     let (mut before, mut after) = (vec![0_i64; rank], vec![0_i64; rank]);
@@ -64,6 +64,35 @@ pub(super) fn pad(lowering: &mut Lowering, call: &Call) -> Result<Vec<Operand>> 
         return Ok(vec![cropped]);
     }
     Ok(vec![lowering.layout(&cropped, Layout::Pad { before, after, mode })?])
+}
+
+/// Periodic padding: along each axis, elements picked by their position in the period.
+fn wrapped(
+    lowering: &mut Lowering,
+    x: &Operand,
+    shape: &Shape,
+    axes: &[usize],
+    pads: &[i64],
+) -> Result<Vec<Operand>> {
+    let mut padded = x.clone();
+    for (index, &axis) in axes.iter().enumerate() {
+        let (before, after, size) = (pads[index], pads[axes.len() + index], shape[axis] as i64);
+        if before == 0 && after == 0 {
+            continue;
+        }
+        let length = before.checked_add(size).and_then(|length| length.checked_add(after));
+        let Some(length) = length.filter(|&length| length >= 0 && size > 0) else {
+            return Err(Error::input(format!(
+                "padding by {before} and {after} does not fit axis {axis} of {shape}"
+            )));
+        };
+        let mut sizes = lowering.shape(&padded).to_vec();
+        sizes[axis] = usize::try_from(length).unwrap_or(usize::MAX);
+        lowering.room(&Shape::new(sizes.clone())?)?;
+        let indices: Vec<usize> = (0..length).map(|at| (at - before).rem_euclid(size) as usize).collect();
+        padded = lowering.layout(&padded, Layout::Gather { axis, indices, shape: vec![sizes[axis]] })?;
+    }
+    Ok(vec![padded])
 }
 
 /// Takes away what negative padding says.
