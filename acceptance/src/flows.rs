@@ -127,16 +127,17 @@ fn check(one: &Exported, folder: &Path, points: usize, entries: &mut Vec<Entry>)
     let exact = matches!(one.expected.as_str(), "exact" | "loop");
     let limit = if double { DOUBLE } else { SINGLE };
     // Where rounding y alone moves x further, nothing better is promised.
-    let rounding = conditioning(&built, &samples)
-        .and_then(|made| if double { made.rounding_f64 } else { made.rounding_f32 });
-    let limit = limit.max(10.0 * rounding.filter(|_| exact).unwrap_or(0.0));
+    let made = conditioning(&built, &samples).filter(|_| exact);
+    let least = |rounding: Option<f64>| 10.0 * rounding.unwrap_or(0.0);
+    let (single, wide) = (least(made.and_then(|m| m.rounding_f32)), least(made.and_then(|m| m.rounding_f64)));
+    let limit = limit.max(if double { wide } else { single });
     let within = |error: Option<f64>, limit: f64| error.is_some_and(|error| error <= limit);
     // Layers that narrow after others: the sections of the layers are not one of the network.
     let judged = one.name.starts_with("leaky_funnel");
     let holds = built.exact == exact
         && one.expected != "refused"
         && if exact {
-            within(there, limit) && within(exactly, DOUBLE)
+            within(there, limit) && within(exactly, DOUBLE.max(wide))
         } else {
             judged || within(back, limit)
         };

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::build::arguments::BuildOptions;
 use super::check::CheckOptions;
 use super::explain::arguments::ExplainOptions;
-use super::build::arguments::BuildOptions;
 use super::invert::arguments::InvertOptions;
 use super::preimage::arguments::PreimageOptions;
 use super::verify::{SupportsOptions, VerifyOptions};

@@ -4,8 +4,8 @@
 //! 1 answered and the answer is no, 2 bad input, 3 not settled within the limits.
 
 mod arguments;
-mod check;
 mod build;
+mod check;
 mod console;
 mod data;
 mod demo;
