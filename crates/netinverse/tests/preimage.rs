@@ -264,6 +264,54 @@ fn an_answer_goes_on_where_it_stopped_and_damaged_ones_are_refused() {
     assert!(text(&output.stderr).contains("that of another model"), "{}", text(&output.stderr));
 }
 
+/// Killed without a word in the middle of its work, a run leaves a valid answer, and another goes on from there.
+#[test]
+fn a_killed_run_goes_on_from_what_it_had_saved() {
+    let folder = tempdir().unwrap();
+    Layers::random(&[8, 48, 48, 4], Function::Relu, 2).write(&folder.path().join("net.onnx"));
+    let path = folder.path().join("a.preimage");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_netinverse"))
+        .args([
+            "preimage",
+            "net.onnx",
+            "--class",
+            "0",
+            "--bounds",
+            "-1,1",
+            "--coverage",
+            "0.99999",
+            "-o",
+            "a.preimage",
+        ])
+        .current_dir(folder.path())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("the binary starts");
+    // What is known is saved now and then.
+    for _ in 0..1200 {
+        if path.exists() {
+            break;
+        }
+        assert!(child.try_wait().unwrap().is_none(), "the task is too easy to be interrupted");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let saved = fs::read_to_string(&path).unwrap();
+    let header: Value = serde_json::from_str(saved.lines().next().unwrap()).unwrap();
+    let (low, high) = volume(&header);
+    assert!(header["boxes"].as_u64().unwrap() > 1 && low < high);
+    let resumed = answer(
+        folder.path(),
+        &["net.onnx", "--resume", "a.preimage", "--time-limit", "1", "--no-compact"],
+        3,
+    );
+    let (lower, upper) = volume(&resumed);
+    assert!(low <= lower && upper <= high, "[{lower}, {upper}] after [{low}, {high}]");
+    assert!(resumed["boxes"].as_u64() > header["boxes"].as_u64());
+}
+
 #[test]
 fn answers_are_searched_sampled_and_drawn() {
     let (folder, net) = random(5);
