@@ -277,6 +277,9 @@ fn collide(
             break;
         }
     }
+    if best.is_none() {
+        best = pairs.iter().take(3).find_map(|candidate| finder.beside(&candidate.a, budget));
+    }
     // Counted work: what a large network costs is not spent on many starts.
     let affordable = (1usize << 33) / finder.cost();
     best.or_else(|| {

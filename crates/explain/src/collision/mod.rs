@@ -156,6 +156,32 @@ impl<'a> Finder<'a> {
         best
     }
 
+    /// Beside one input: a step along a direction that its outputs do not see, and back to the same output.
+    pub fn beside(&self, x: &[f64], budget: &Budget) -> Option<Collision> {
+        let along = scan::local(&self.evaluator, x, &self.region.free()).null?;
+        let mut best: Option<Collision> = None;
+        for share in [0.3, 0.1, 0.03, 0.01, 1e-3] {
+            for sign in [1.0, -1.0] {
+                let step = sign * share * self.region.diagonal();
+                let mut other: Vec<f64> = x.iter().zip(&along).map(|(x, d)| x + step * d).collect();
+                self.region.clip(&mut other);
+                let pair = approach(&self.evaluator, self.region, x, &other, true);
+                if let Some(found) = pair.and_then(|pair| self.prove(&pair))
+                    && best.as_ref().is_none_or(|best| found.distance > best.distance)
+                {
+                    best = Some(found);
+                }
+                if budget.stop().is_some() {
+                    return best;
+                }
+            }
+            if best.is_some() {
+                break;
+            }
+        }
+        best
+    }
+
     /// Where the map loses rank or turns over, on chords of the box.
     pub fn scan(&self, effort: SearchEffort, budget: &Budget) -> Scanned {
         let mut rng = Rng::new(budget.seed(), 0x5CA7);

@@ -37,7 +37,7 @@ pub(super) fn page(
         Verdict::Unknown => "Not known: neither an inverse nor a collision was proved.",
     });
     for statement in &e.evidence {
-        verdict = verdict.text(&statement.labelled());
+        verdict = verdict.text(&capital(&statement.labelled()));
     }
     page.push(verdict.command(command));
     page.push(
@@ -48,7 +48,9 @@ pub(super) fn page(
     if let Some(collision) = &e.collision {
         let mut section = Section::new("Two inputs with one output").text(&format!(
             "They are {:.4} apart; their outputs as computed here differ by {:.1e}. {} (proved).",
-            collision.distance, collision.output_gap, collision.proof.statement
+            collision.distance,
+            collision.output_gap,
+            capital(&collision.proof.statement)
         ));
         if let Some(draw) = &draw {
             let difference: Vec<f64> = collision.x1.iter().zip(&collision.x2).map(|(a, b)| b - a).collect();
@@ -62,7 +64,7 @@ pub(super) fn page(
     }
     let mut jacobian = Section::new("The whole network, to first order");
     for line in jacobian_lines(e).into_iter().chain(counting_lines(e)) {
-        jacobian = jacobian.text(&line);
+        jacobian = jacobian.text(&capital(&line));
     }
     if e.jacobian.spectrum.len() > 1 {
         let lines = Lines {
@@ -79,20 +81,21 @@ pub(super) fn page(
         && e.on_data
         && !e.taken.is_empty()
     {
-        let mut pictures = Vec::new();
+        let mut section = Section::new("Seen and unseen");
         for taken in e.taken.iter().take(3) {
             let unseen: Vec<f64> = taken.x.iter().zip(&taken.seen).map(|(x, s)| x - s).collect();
-            pictures.push((draw.grey(&taken.x), "an input".to_string()));
-            pictures.push((draw.signed(&taken.seen), "what the outputs see of it".to_string()));
-            pictures.push((draw.signed(&unseen), "what they do not: it can be anything".to_string()));
+            section = section.pictures(&[
+                (&draw.grey(&taken.x), "an input".into()),
+                (&draw.signed(&taken.seen), "what the outputs see of it".into()),
+                (&draw.signed(&unseen), "what they do not: it can be anything".into()),
+            ]);
         }
-        let pictures: Vec<(&Picture, String)> = pictures.iter().map(|(p, c)| (p, c.clone())).collect();
-        page.push(Section::new("Seen and unseen").pictures(&pictures));
+        page.push(section);
     }
     if let Some(data) = &e.data {
         let mut section = Section::new("The data's view");
         for line in data_lines(e, data) {
-            section = section.text(&line);
+            section = section.text(&capital(&line));
         }
         if data.classes.len() > 1 && data.classes.len() <= 32 {
             let bars = Bars {
@@ -107,7 +110,7 @@ pub(super) fn page(
     for at in &e.points {
         let mut section = Section::new("At one input");
         for line in point_lines(at) {
-            section = section.text(&line);
+            section = section.text(&capital(&line));
         }
         if let Some(draw) = &draw {
             section = section.pictures(&[(&draw.grey(&at.x), "x".into())]);
@@ -117,7 +120,7 @@ pub(super) fn page(
     if let Some(clusters) = &e.clusters {
         let mut section = Section::new("Clusters");
         for line in cluster_lines(clusters) {
-            section = section.text(&line);
+            section = section.text(&capital(&line));
         }
         if let (Some(draw), Some(data)) = (&draw, &question.data) {
             let pictures: Vec<(Picture, String)> = clusters
@@ -138,11 +141,24 @@ pub(super) fn page(
     }
     let mut advice = Section::new("What to use");
     for line in &e.advice {
-        advice = advice.text(line);
+        advice = advice.text(&capital(line));
     }
     page.push(advice);
     page.footer(format!("netinverse {} · {seconds:.1} s", env!("CARGO_PKG_VERSION")));
     page.html()
+}
+
+/// With a capital, as a paragraph begins; symbols stay as they are.
+fn capital(line: &str) -> String {
+    let mut letters = line.chars();
+    match letters.next() {
+        Some(first)
+            if first.is_ascii_lowercase() && letters.clone().next().is_some_and(char::is_alphabetic) =>
+        {
+            first.to_ascii_uppercase().to_string() + letters.as_str()
+        }
+        _ => line.to_string(),
+    }
 }
 
 /// How inputs become pictures.
