@@ -151,3 +151,43 @@ fn a_softmax_says_one_number_less() {
         assert_eq!(decision.verdict, expected, "{:?}", decision.evidence);
     }
 }
+
+/// What follows a narrow place says nothing of what comes before it.
+#[test]
+fn several_inputs_and_fixed_inputs_are_not_left_out_of_a_proof() {
+    use netinverse_network::{NetworkBuilder, Shape};
+    let mut rng = Rng::new(4, 0);
+    // x + y, then one number becomes three: one-to-one in the sum only.
+    let mut builder = NetworkBuilder::new();
+    let x = builder.input("x", Shape::new([1, 1]).unwrap()).unwrap();
+    let y = builder.input("y", Shape::new([1, 1]).unwrap()).unwrap();
+    let sum = Op::Linear(Linear::Combine { coefficients: vec![1.0, 1.0] });
+    let sum = builder.node("sum", sum, &[x, y]).unwrap();
+    let squashed = builder.node("squashed", Op::Function(Function::Tanh), &[sum]).unwrap();
+    let weight =
+        netinverse_network::Param::from_f64("W", Shape::new([1, 3]).unwrap(), vec![1.0, 2.0, 3.0]).unwrap();
+    let weight = builder.param(weight);
+    let dense = netinverse_network::Dense { weight, bias: None, order: WeightOrder::InputsFirst };
+    let out = builder.node("out", Op::Linear(Linear::Dense(dense)), &[squashed]).unwrap();
+    let network = builder.finish(&[out]).unwrap();
+    assert_eq!(verdict(&network, &unit_box(2)).verdict, Verdict::NotInvertible);
+
+    // Four inputs, two of them fixed; three numbers that do not look at one of the free ones, then five.
+    let mut w = normal(&mut rng, 3, 4);
+    for i in 0..3 {
+        w.row_mut(i)[0] = 0.0;
+    }
+    let mut chain = Chain::new(4);
+    chain.dense(&w, None).apply(Function::Tanh).dense(&normal(&mut rng, 5, 3), None);
+    let region = Region::boxed(vec![-1.0, -1.0, 0.5, 0.5], vec![1.0, 1.0, 0.5, 0.5]).unwrap();
+    assert_eq!(verdict(&chain.finish().unwrap(), &region).verdict, Verdict::NotInvertible);
+
+    // Two outputs that share a narrow beginning: together they tell the inputs, one of them does not.
+    let mut builder = NetworkBuilder::new();
+    let x = builder.input("x", Shape::new([1, 2]).unwrap()).unwrap();
+    let first = builder.node("first", Op::Function(Function::Tanh), &[x]).unwrap();
+    let lost = builder.node("lost", Op::Function(Function::Relu), &[first]).unwrap();
+    let again = builder.node("again", Op::Function(Function::Sigmoid), &[lost]).unwrap();
+    let network = builder.finish(&[lost, again]).unwrap();
+    assert_eq!(verdict(&network, &unit_box(2)).verdict, Verdict::NotInvertible);
+}

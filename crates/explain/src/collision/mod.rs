@@ -132,27 +132,23 @@ impl<'a> Finder<'a> {
     pub fn near(&self, a: &[f64], b: &[f64], budget: &Budget) -> Option<Collision> {
         let enough = 0.9 * distance(a, b);
         let mut best: Option<Collision> = None;
-        let mut keep = |found: Option<Collision>| {
-            if let Some(found) = found
-                && best.as_ref().is_none_or(|best| found.distance > best.distance)
-            {
-                best = Some(found);
-            }
-            best.as_ref().is_some_and(|best| best.distance >= enough)
-        };
         let m = self.network.output_size();
-        for gate in search::gates(self.network, a).iter().take(3).filter(|gate| 2 * gate.on < m) {
+        for gate in search::gates(self.network, a).iter().take(2).filter(|gate| 2 * gate.on < m) {
             let pair = search::agree_at(self.network, self.region, a, b, gate, budget);
-            if keep(pair.and_then(|pair| self.prove_at(&pair, &gate.after))) {
+            if keep(&mut best, pair.and_then(|pair| self.prove_at(&pair, &gate.after))) >= enough {
                 return best;
             }
         }
+        if best.is_some() {
+            // Found, if not far enough apart: other rows are a better try than the output's own equations.
+            return best;
+        }
         let pair = nearest_pair(self.network, self.region, a, b, budget);
-        if keep(pair.and_then(|pair| self.prove(&pair))) {
+        if keep(&mut best, pair.and_then(|pair| self.prove(&pair))) >= enough {
             return best;
         }
         let pair = approach(&self.evaluator, self.region, a, b, false);
-        keep(pair.and_then(|pair| self.prove(&pair)));
+        keep(&mut best, pair.and_then(|pair| self.prove(&pair)));
         best
     }
 
@@ -166,11 +162,7 @@ impl<'a> Finder<'a> {
                 let mut other: Vec<f64> = x.iter().zip(&along).map(|(x, d)| x + step * d).collect();
                 self.region.clip(&mut other);
                 let pair = approach(&self.evaluator, self.region, x, &other, true);
-                if let Some(found) = pair.and_then(|pair| self.prove(&pair))
-                    && best.as_ref().is_none_or(|best| found.distance > best.distance)
-                {
-                    best = Some(found);
-                }
+                keep(&mut best, pair.and_then(|pair| self.prove(&pair)));
                 if budget.stop().is_some() {
                     return best;
                 }
@@ -392,4 +384,14 @@ impl<'a> Finder<'a> {
             _ => None,
         }
     }
+}
+
+/// Keeps what is farther apart, and says how far that is.
+fn keep(best: &mut Option<Collision>, found: Option<Collision>) -> f64 {
+    if let Some(found) = found
+        && best.as_ref().is_none_or(|best| found.distance > best.distance)
+    {
+        *best = Some(found);
+    }
+    best.as_ref().map_or(0.0, |best| best.distance)
 }

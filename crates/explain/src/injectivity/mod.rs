@@ -96,7 +96,13 @@ pub fn prove_by_parts(
     }
     let boundaries = boundaries(network);
     let mut parts = Vec::new();
-    if boundaries.len() > 2 {
+    // The parts must reach from the whole input to the whole output: several tensors, or an input that is wider than what
+    // can vary of it, leave an end that no part covers.
+    let covers = boundaries.first() == network.inputs().first()
+        && boundaries.last() == network.outputs().first()
+        && network.inputs().len() == 1
+        && network.outputs().len() == 1;
+    if boundaries.len() > 2 && covers {
         for window in boundaries.windows(2) {
             let part = network.between(window[0], window[1])?;
             let from = if network.inputs() == [window[0]] {
