@@ -90,7 +90,7 @@ fn known_answers(options: &Options) -> Result<Verdict> {
         all.wrong += wrong;
         all.slowest = all.slowest.max(*slowest);
     }
-    let share = all.proved as f64 / all.networks.max(1) as f64;
+    let share = if all.networks == 0 { 1.0 } else { all.proved as f64 / all.networks as f64 };
     println!(
         "{} networks of known answer: {:.1} % proved (at least 95 %), {} false proofs, slowest {:.2} s (limit {SECONDS})",
         all.networks,
@@ -300,7 +300,7 @@ fn norm(a: &[f64]) -> f64 {
 /// Certified radii against the smallest ball in which a search finds a collision.
 fn radii(options: &Options) -> Result<Verdict> {
     let mut ratios = Vec::new();
-    let (mut contradicted, mut without, mut uncertified) = (0, 0, 0);
+    let (mut contradicted, mut without, mut uncertified, mut plateaus) = (0, 0, 0, 0);
     let start = Instant::now();
     for number in 0..options.radii {
         let mut rng = Rng::new(options.seed ^ 0xBA11, number as u64);
@@ -338,7 +338,10 @@ fn radii(options: &Options) -> Result<Verdict> {
             println!("CONTRADICTED: point {number}: certified {}, collision within {smallest}", point.radius);
         }
         uncertified += usize::from(point.radius == 0.0);
-        if smallest.is_finite() {
+        if smallest < 1e-6 {
+            // A plateau: there are collisions as near as one likes, and nothing to certify.
+            plateaus += 1;
+        } else if smallest.is_finite() {
             ratios.push(point.radius / smallest);
         } else {
             without += 1;
@@ -348,7 +351,7 @@ fn radii(options: &Options) -> Result<Verdict> {
     let median = ratios.get(ratios.len() / 2).copied().unwrap_or(1.0);
     let low = ratios.get(ratios.len() / 10).copied().unwrap_or(1.0);
     println!(
-        "{} points (n ≤ 8): {} with a collision nearby, {without} without; certified/collision median {median:.3} (at least {RATIO:.3}), lowest tenth {low:.3}; {uncertified} not certified, {contradicted} contradicted; {:.1} s",
+        "{} points (n ≤ 8): {} with a collision nearby, {without} without, {plateaus} on plateaus; certified/collision median {median:.3} (at least {RATIO:.3}), lowest tenth {low:.3}; {uncertified} not certified, {contradicted} contradicted; {:.1} s",
         options.radii,
         ratios.len(),
         start.elapsed().as_secs_f64()

@@ -289,7 +289,8 @@ impl<'a> Finder<'a> {
         }
         // Inputs that agree on a value through which everything passes agree on the output.
         let cuts = self.network.cuts();
-        for &id in cuts.iter().rev().skip(1).take(24) {
+        let outputs = self.network.outputs();
+        for &id in cuts.iter().rev().filter(|id| outputs != [**id]).take(24) {
             if self.network.inputs().contains(&id) {
                 break;
             }
