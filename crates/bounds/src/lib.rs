@@ -14,6 +14,8 @@
 //! | `exact`, `piece` | the value at a point, and the linear piece around it, without rounding |
 //! | `secant` | matrices between differences: `f(x) − f(x′) = A (x − x′)` |
 //! | `view` | the steps, for algorithms of others |
+//! | `piecewise` | a piecewise-linear network number by number, for its linear regions |
+//! | `exact` | the value at a point, without rounding |
 //! | `rounding` | how far computed sums may be from exact ones |
 
 mod backward;
@@ -26,6 +28,7 @@ mod lines;
 mod map;
 mod phases;
 mod piece;
+mod piecewise;
 mod planes;
 mod program;
 mod rounding;
@@ -43,4 +46,5 @@ pub use phases::{Ascent, Phase, PhaseTask, Slopes};
 pub use piece::ExactPiece;
 pub use secant::{Ranges, Secant, SlopeBox, SlopeId, divided_difference};
 pub use view::{LinearRows, StepKind, StepView};
+pub use piecewise::{Element, Hinge, PiecewiseLinear};
 pub use workspace::Workspace;

@@ -2,12 +2,14 @@
 //!
 //! - [`Question`]: the box and the formula; [`Target`]: the formula's half-spaces as rows that bounds take.
 //! - [`Paving`]: branch and bound; its leaves are [`Cell`]s, in, out or cut.
+//! - [`exact`]: every linear region that meets the target, for piecewise-linear networks.
 //! - [`verify`]: whether there is such an input at all.
 //! - [`compact`]: few polytopes instead of many cells, with proof.
 
 mod answer;
 mod cell;
 mod compact;
+pub mod exact;
 mod file;
 mod knapsack;
 mod merge;

@@ -103,6 +103,11 @@ impl Rational {
         RBig::try_from(value).ok().map(Rational)
     }
 
+    /// The number, for arithmetic beyond what questions need.
+    pub fn as_rbig(&self) -> &RBig {
+        &self.0
+    }
+
     /// `mantissa · 2^exponent`.
     pub fn from_dyadic(mantissa: IBig, exponent: i64) -> Self {
         let power = UBig::ONE << exponent.unsigned_abs() as usize;

@@ -1,0 +1,136 @@
+//! The affine map of a linear region.
+
+use std::cmp::Ordering;
+
+use netinverse_bounds::Element;
+use netinverse_geometry::{MAX_DIMS, determinant_sign};
+
+use super::basis::{Basis, Row};
+use super::forms::{Combination, Setting};
+use dashu_ratio::RBig;
+
+/// `f(x) = A x + c` to within an error, on one linear region.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AffineMap {
+    /// A, m rows of n; columns of fixed inputs are 0, and what these add is in c.
+    pub slopes: Vec<Vec<f64>>,
+    /// c, m.
+    pub constants: Vec<f64>,
+    /// For each output how far f may be from this on the region.
+    pub errors: Vec<f64>,
+}
+
+/// Whether a region keeps orientation, for as many outputs as free inputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Orientation {
+    /// det A > 0
+    Kept,
+    /// det A < 0
+    Turned,
+    /// det A = 0: the region is squashed.
+    Flat,
+}
+
+impl Setting {
+    /// The outputs as affine functions of t where the phases hold.
+    pub(super) fn affine(&self, phases: &[u8]) -> AffineMap {
+        let dims = self.frame.dims();
+        let network = &self.network;
+        // Every element is a unit: its form and its error.
+        let mut basis = Basis::default();
+        basis.start(&vec![-1.0; dims], &vec![1.0; dims]);
+        let row_of = |terms: &[(u32, f64)], constant: f64, error: f64| {
+            let mut head = vec![0.0; dims + 1];
+            head[0] = constant;
+            let mut row = Row { head, error, ..Row::default() };
+            for &(element, factor) in terms {
+                row.add_unit(element as usize, factor);
+            }
+            row
+        };
+        for i in 0..network.inputs() {
+            let mut row = row_of(&[], self.frame.centre[i], self.frame.off[i]);
+            if let Some(k) = self.frame.free.iter().position(|&free| free == i) {
+                row.head[k + 1] = self.frame.scale[i];
+            }
+            let number = basis.combine(&row);
+            basis.push_line(&number, 1.0, 0.0, 0.0);
+        }
+        for (index, element) in network.elements().iter().enumerate() {
+            match *element {
+                Element::Affine { terms, constant, radius } => {
+                    let mut error = radius;
+                    let mut own = Vec::with_capacity(terms.1 - terms.0);
+                    for (source, weight, off) in network.terms(terms) {
+                        own.push((source, weight));
+                        error += off * basis.magnitude(source as usize);
+                    }
+                    let number = basis.combine(&row_of(&own, constant, error * (1.0 + 1e-9)));
+                    basis.push_line(&number, 1.0, 0.0, 0.0);
+                }
+                Element::Function { hinge, source } => {
+                    let phase = phases[self.ordinal[index] as usize] as usize;
+                    let hinge = network.hinge(hinge);
+                    let (slope, intercept) = hinge.pieces.get(phase).copied().unwrap_or((0.0, 0.0));
+                    let number = basis.combine(&row_of(&[(source, 1.0)], 0.0, 0.0));
+                    // A phase that was decided by doubles may be wrong by their error at its edge.
+                    let doubt = if self.exact { 0.0 } else { 2.0 * hinge.steepness() * number.error() };
+                    basis.push_line(&number, slope, intercept, doubt);
+                }
+                Element::Maximum { sources } => {
+                    let phase = phases[self.ordinal[index] as usize] as usize;
+                    let sources = network.sources(sources);
+                    let source = sources.get(phase).copied().unwrap_or(sources[0]);
+                    let number = basis.combine(&row_of(&[(source, 1.0)], 0.0, 0.0));
+                    let doubt = if self.exact { 0.0 } else { 4.0 * number.error() };
+                    basis.push_line(&number, 1.0, 0.0, doubt);
+                }
+            }
+        }
+        let mut map = AffineMap { slopes: Vec::new(), constants: Vec::new(), errors: Vec::new() };
+        for &element in network.output() {
+            let number = basis.combine(&row_of(&[(element, 1.0)], 0.0, 0.0));
+            let (slopes, constant, error) = self.in_x(&number.form, number.error());
+            map.slopes.push(slopes);
+            map.constants.push(constant);
+            map.errors.push(error);
+        }
+        map
+    }
+
+    /// An affine function of t (constant first) as one of x: n slopes, a constant, and how far it may be off in the box.
+    pub(super) fn in_x(&self, form: &[f64; MAX_DIMS + 1], error: f64) -> (Vec<f64>, f64, f64) {
+        let frame = &self.frame;
+        let mut slopes = vec![0.0; frame.centre.len()];
+        let (mut constant, mut magnitude) = (form[0], form[0].abs());
+        for (k, &i) in frame.free.iter().enumerate() {
+            // A division by a power of two.
+            slopes[i] = form[k + 1] / frame.scale[i];
+            let shift = slopes[i] * frame.centre[i];
+            constant -= shift;
+            magnitude += shift.abs() + form[k + 1].abs();
+        }
+        let rounding = (2 * frame.dims() + 4) as f64 * f64::EPSILON * magnitude;
+        (slopes, constant, (error + rounding) * (1.0 + 1e-9))
+    }
+
+    /// The sign of the determinant where the phases hold, for as many outputs as free inputs; exact where the network's constants
+    /// are, `None` otherwise.
+    pub(super) fn orientation(&self, phases: &[u8]) -> Option<Orientation> {
+        let dims = self.frame.dims();
+        if !self.exact || self.network.output().len() != dims {
+            return None;
+        }
+        let rows = self.network.output().iter().map(|&element| {
+            let combination = Combination { terms: vec![(element, RBig::ONE)], constant: RBig::ZERO };
+            let mut row = self.integers(&combination, phases);
+            row.truncate(dims);
+            row
+        });
+        Some(match determinant_sign(rows.collect()) {
+            Ordering::Greater => Orientation::Kept,
+            Ordering::Less => Orientation::Turned,
+            Ordering::Equal => Orientation::Flat,
+        })
+    }
+}
