@@ -190,32 +190,17 @@ impl Answer {
     ) -> Answer {
         let (lower, upper) = proved_volume(question, &nodes);
         let (_, whole, dimensions) = question.volume();
-        let target = &question.target;
-        let texts = target.half_spaces().iter().zip(target.rows());
-        let rows = texts.map(|(half_space, row)| RowText {
-            text: half_space.to_string(),
-            outputs: row.outputs.clone(),
-            inputs: row.inputs.clone(),
-            inner: row.inner,
-            outer: row.outer,
-            strict: row.strict,
-        });
-        let side = |side: &Option<netinverse_spec::Rational>| {
-            // The exact fraction is what is printed for debugging.
-            side.as_ref().map_or_else(String::new, |side| format!("{side:?}"))
-        };
-        let bounds = &question.bounds;
         let header = Header {
             schema: SCHEMA.into(),
             version: env!("CARGO_PKG_VERSION").into(),
             model,
             asked,
-            bounds: bounds.lower.iter().zip(&bounds.upper).map(|(lo, hi)| [side(lo), side(hi)]).collect(),
+            bounds: bounds_text(question),
             lower: question.lower.clone(),
             upper: question.upper.clone(),
             shell: question.shell,
-            rows: rows.collect(),
-            disjuncts: target.disjuncts().to_vec(),
+            rows: row_texts(question),
+            disjuncts: question.target.disjuncts().to_vec(),
             min_width,
             shard: shard.map(|shard| [shard.index, shard.count]),
             status: if is_empty(question, &nodes) { Status::Empty } else { status },
@@ -297,6 +282,32 @@ impl Answer {
             State::Cut => cell.decides(&question.target, x),
         }
     }
+}
+
+/// The rows of a question's target as an answer holds them.
+pub(crate) fn row_texts(question: &Question) -> Vec<RowText> {
+    let target = &question.target;
+    let texts = target.half_spaces().iter().zip(target.rows());
+    texts
+        .map(|(half_space, row)| RowText {
+            text: half_space.to_string(),
+            outputs: row.outputs.clone(),
+            inputs: row.inputs.clone(),
+            inner: row.inner,
+            outer: row.outer,
+            strict: row.strict,
+        })
+        .collect()
+}
+
+/// The exact bounds of a question as fractions.
+pub(crate) fn bounds_text(question: &Question) -> Vec<[String; 2]> {
+    let side = |side: &Option<netinverse_spec::Rational>| {
+        // The exact fraction is what is printed for debugging.
+        side.as_ref().map_or_else(String::new, |side| format!("{side:?}"))
+    };
+    let bounds = &question.bounds;
+    bounds.lower.iter().zip(&bounds.upper).map(|(lo, hi)| [side(lo), side(hi)]).collect()
 }
 
 fn short(hash: &str) -> String {

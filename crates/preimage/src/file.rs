@@ -15,6 +15,7 @@ use sha2::{Digest as _, Sha256};
 use crate::answer::{Answer, Header, SCHEMA};
 use crate::cell::{Cell, State};
 use crate::compact::Piece;
+use crate::exact::EXACT_SCHEMA;
 use crate::paving::Node;
 
 /// A line of the tree.
@@ -68,8 +69,8 @@ struct PieceText {
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct EndLine {
-    sha256: String,
+pub(crate) struct EndLine {
+    pub(crate) sha256: String,
 }
 
 impl Answer {
@@ -136,6 +137,10 @@ impl Answer {
         }
         let mut lines = text[..start].lines().enumerate().map(|(at, line)| (at + 1, line));
         let (number, first) = lines.next().ok_or_else(cut)?;
+        if first.starts_with(&format!("{{\"schema\":\"{EXACT_SCHEMA}\"")) {
+            return Err(refused(number, "an exact answer, where that of a paving is expected".into())
+                .hint("exact answers are complete: they are not resumed, sharded or merged"));
+        }
         let header: Header = serde_json::from_str(first)
             .map_err(|error| refused(number, format!("not the header of an answer: {error}")))?;
         if header.schema != SCHEMA {
@@ -287,12 +292,12 @@ impl TreeReader<'_> {
     }
 }
 
-fn line(value: &impl Serialize) -> Result<String> {
+pub(crate) fn line(value: &impl Serialize) -> Result<String> {
     let text = serde_json::to_string(value).map_err(|error| Error::new(ErrorKind::Io, error.to_string()))?;
     Ok(text + "\n")
 }
 
-fn hash(bytes: &[u8]) -> String {
+pub(crate) fn hash(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text

@@ -113,13 +113,26 @@ impl Question {
 
     /// The question that an answer's header states, without its model: enough to use the answer, not to pave on.
     pub fn of_header(header: &Header) -> Result<Self> {
-        let n = header.lower.len();
-        let outputs = header.rows.first().map_or(0, |row| row.outputs.len());
+        let own =
+            Self::stated(&header.bounds, &header.lower, &header.upper, &header.rows, &header.disjuncts)?;
+        Ok(Question { shell: header.shell, contradictory: header.nodes == 0, ..own })
+    }
+
+    /// The question of an exact box, the box of doubles around it, rows and disjuncts.
+    pub(crate) fn stated(
+        bounds: &[[String; 2]],
+        lower: &[f64],
+        upper: &[f64],
+        rows: &[RowText],
+        disjuncts: &[Vec<u32>],
+    ) -> Result<Self> {
+        let n = lower.len();
+        let outputs = rows.first().map_or(0, |row| row.outputs.len());
         let fits =
             |row: &RowText| row.outputs.len() == outputs && (row.inputs.is_empty() || row.inputs.len() == n);
-        let exists = |row: &u32| (*row as usize) < header.rows.len();
-        let reversed = (0..n).any(|i| header.lower[i] > header.upper[i]);
-        if !header.rows.iter().all(fits) || !header.disjuncts.iter().flatten().all(exists) || reversed {
+        let exists = |row: &u32| (*row as usize) < rows.len();
+        let reversed = (0..n).any(|i| lower[i] > upper[i]);
+        if !rows.iter().all(fits) || !disjuncts.iter().flatten().all(exists) || reversed {
             return Err(Error::input("the answer's question contradicts itself"));
         }
         let row = |row: &RowText| TargetRow {
@@ -129,17 +142,16 @@ impl Question {
             outer: row.outer,
             strict: row.strict,
         };
-        let rows = header.rows.iter().map(row).collect();
         let side = |index: usize| -> Result<Vec<Option<Rational>>> {
-            header.bounds.iter().map(|pair| fraction(&pair[index])).collect()
+            bounds.iter().map(|pair| fraction(&pair[index])).collect()
         };
         Ok(Question {
-            target: Target::from_rows(n, outputs, rows, header.disjuncts.clone()),
+            target: Target::from_rows(n, outputs, rows.iter().map(row).collect(), disjuncts.to_vec()),
             bounds: ExactBounds { lower: side(0)?, upper: side(1)? },
-            lower: header.lower.clone(),
-            upper: header.upper.clone(),
-            shell: header.shell,
-            contradictory: header.nodes == 0,
+            lower: lower.to_vec(),
+            upper: upper.to_vec(),
+            shell: 0.0,
+            contradictory: false,
         })
     }
 

@@ -75,6 +75,11 @@ impl VertexPolytope {
         Some(union.without_redundant_facets())
     }
 
+    /// Whether facet `own` of this polytope and facet `others` of another one are the same set of points.
+    pub fn shares(&self, other: &VertexPolytope, own: usize, others: usize) -> bool {
+        self.twins(other, own, others).is_some()
+    }
+
     /// For each vertex of this polytope on the facet `own` the same point among the other's vertices on its facet `others`;
     /// `None` if the two facets are not the same.
     fn twins(&self, other: &VertexPolytope, own: usize, others: usize) -> Option<Vec<Option<usize>>> {

@@ -65,6 +65,8 @@ pub(super) struct Enumeration<'a> {
     pub(super) budget: &'a Budget,
     /// The most regions that are kept.
     pub(super) most: u64,
+    /// Whether regions that do not meet the target are wanted too.
+    pub(super) all: bool,
     pub(super) cells: AtomicU64,
     pub(super) kept: AtomicU64,
     pub(super) stopped: AtomicBool,
@@ -379,7 +381,7 @@ impl Enumeration<'_> {
             .collect();
         disjuncts
             .retain(|&d| !self.targets.disjuncts[d as usize].iter().any(|&row| rows[row as usize].fails));
-        if disjuncts.is_empty() {
+        if disjuncts.is_empty() && !self.all {
             return Verdict::Out;
         }
         match best {

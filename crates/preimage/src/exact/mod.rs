@@ -14,19 +14,28 @@
 //! | `rows`, `pieces` | the target's rows, and what they leave of a region |
 //! | `merge` | unions that are convex |
 //! | `set` | the whole, measured |
+//! | `answer`, `file`, `picture` | what is printed, saved and drawn |
 //! | `maps` | the affine map of each region, determinants, preimages counted |
 
+mod answer;
 mod basis;
 mod dyadic;
 mod enumerate;
+mod file;
 mod forms;
 mod frame;
 mod maps;
 mod merge;
+mod picture;
 mod pieces;
 mod reduced;
 mod rows;
 mod set;
 
+pub use answer::{
+    Arithmetic, EXACT_SCHEMA, ExactAnswer, ExactHeader, ExactRow, ExactVolume, FoldText, Origin, PieceText,
+    RegionText,
+};
+pub use file::is_exact;
 pub use maps::{AffineMap, Orientation};
-pub use set::{ExactOptions, ExactPiece, ExactSet, HalfSpaceRow, LinearRegion, RowOrigin, exact_preimage};
+pub use set::{ExactOptions, ExactPiece, ExactSet, Fold, HalfSpaceRow, LinearRegion, RowOrigin, exact_preimage};

@@ -1,5 +1,6 @@
 //! The exact preimage as a whole: enumerated, joined, measured.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering as Memory};
 
@@ -27,13 +28,15 @@ pub struct ExactOptions {
     pub merge: bool,
     /// Whether the affine maps of the regions are written out.
     pub maps: bool,
+    /// Whether all linear regions of the box are wanted, not only those that meet the target; with their half-spaces.
+    pub all_regions: bool,
     /// Stop after this many regions.
     pub max_regions: u64,
 }
 
 impl Default for ExactOptions {
     fn default() -> Self {
-        ExactOptions { merge: true, maps: false, max_regions: 4_000_000 }
+        ExactOptions { merge: true, maps: false, all_regions: false, max_regions: 4_000_000 }
     }
 }
 
@@ -82,17 +85,26 @@ pub struct ExactPiece {
     pub certain: bool,
 }
 
-/// A linear region that meets the target.
+/// A facet between two linear regions whose determinants have different signs, one of them positive or both not 0.
+#[derive(Debug, Clone)]
+pub struct Fold {
+    /// The regions, by index.
+    pub regions: [usize; 2],
+    /// The facet's vertices in doubles, n numbers each.
+    pub vertices: Vec<Vec<f64>>,
+}
+
+/// A linear region.
 #[derive(Debug, Clone)]
 pub struct LinearRegion {
     /// The phase of every function (its piece, from the left) and maximum (its source), in the order of the graph.
     pub phases: Box<[u8]>,
-    /// The region's half-spaces, within the box.
+    /// The region's half-spaces, if all regions are wanted.
     pub rows: Vec<HalfSpaceRow>,
-    /// Its vertices in doubles, n numbers each.
+    /// Its vertices in doubles, n numbers each, likewise.
     pub vertices: Vec<Vec<f64>>,
-    /// The affine map there, if asked for.
-    pub map: Option<AffineMap>,
+    /// The affine map there.
+    pub map: AffineMap,
     /// The sign of its determinant: for as many outputs as free inputs, with exact constants.
     pub orientation: Option<Orientation>,
 }
@@ -106,8 +118,12 @@ pub struct ExactSet {
     pub free: Vec<usize>,
     /// Polytopes whose union is the preimage (its closure, where a row is strict), disjoint but for their faces.
     pub pieces: Vec<ExactPiece>,
-    /// The linear regions that have a part in it.
+    /// The linear regions that have a part in it, or all of the box; none where neither maps nor regions are wanted.
     pub regions: Vec<LinearRegion>,
+    /// How many these are.
+    pub region_count: usize,
+    /// Where the determinant changes its sign: for as many outputs as free inputs, if all regions are wanted.
+    pub folds: Vec<Fold>,
     /// Parts before they were joined.
     pub parts: usize,
     /// Proved bounds of the volume over the free inputs.
@@ -154,6 +170,7 @@ pub fn exact_preimage(
         targets,
         budget,
         most: options.max_regions,
+        all: options.all_regions,
         cells: AtomicU64::new(0),
         kept: AtomicU64::new(0),
         stopped: AtomicBool::new(false),
@@ -181,6 +198,8 @@ pub fn exact_preimage(
         free: setting.frame.free.clone(),
         pieces: Vec::new(),
         regions: Vec::new(),
+        region_count: 0,
+        folds: Vec::new(),
         parts: count,
         volume: (0.0, 0.0),
         exact_volume: None,
@@ -201,6 +220,8 @@ impl ExactSet {
             free: Vec::new(),
             pieces: Vec::new(),
             regions: Vec::new(),
+            region_count: 0,
+            folds: Vec::new(),
             parts: 0,
             volume: (0.0, 0.0),
             exact_volume: Some(RBig::ZERO),
@@ -275,31 +296,70 @@ impl ExactSet {
         self.exact_volume = total;
     }
 
-    /// Writes out the regions that have a part in the preimage, and numbers them anew.
+    /// Writes out the regions that are wanted, and numbers them anew.
     fn list_regions(&mut self, setting: &Setting, regions: &[Region], options: &ExactOptions) {
-        let mut used: Vec<usize> = self.pieces.iter().flat_map(|piece| piece.regions.iter().copied()).collect();
+        let mut used: Vec<usize> = if options.all_regions {
+            (0..regions.len()).collect()
+        } else {
+            self.pieces.iter().flat_map(|piece| piece.regions.iter().copied()).collect()
+        };
         used.sort_unstable();
         used.dedup();
+        self.region_count = used.len();
         for piece in &mut self.pieces {
             for region in &mut piece.regions {
                 *region = used.binary_search(region).unwrap_or(0);
             }
         }
+        if !(options.maps || options.all_regions) {
+            return;
+        }
         self.regions = used
             .into_par_iter()
             .map(|index| {
                 let region = &regions[index];
-                let shape = if options.maps { region.cell.without_redundant_facets() } else { region.cell.clone() };
+                let shape = options.all_regions.then(|| region.cell.without_redundant_facets());
+                let shape = shape.as_ref();
                 LinearRegion {
                     phases: region.phases.clone(),
-                    rows: if options.maps { rows_of(setting, &shape) } else { Vec::new() },
-                    vertices: if options.maps { vertices_of(setting, &shape) } else { Vec::new() },
-                    map: options.maps.then(|| setting.affine(&region.phases)),
-                    orientation: options.maps.then(|| setting.orientation(&region.phases)).flatten(),
+                    rows: shape.map_or_else(Vec::new, |shape| rows_of(setting, shape)),
+                    vertices: shape.map_or_else(Vec::new, |shape| vertices_of(setting, shape)),
+                    map: setting.affine(&region.phases),
+                    orientation: setting.orientation(&region.phases),
                 }
             })
             .collect();
+        if options.all_regions {
+            self.folds = folds(setting, regions, &self.regions);
+        }
     }
+}
+
+/// The facets between regions of different orientation.
+fn folds(setting: &Setting, regions: &[Region], listed: &[LinearRegion]) -> Vec<Fold> {
+    if listed.iter().all(|region| region.orientation == listed[0].orientation) {
+        return Vec::new();
+    }
+    let mut sides: HashMap<*const Hyperplane, Vec<(usize, usize)>> = HashMap::new();
+    let mut out = Vec::new();
+    for (index, region) in regions.iter().enumerate() {
+        for (k, facet) in region.cell.facets().iter().enumerate() {
+            let known = sides.entry(Arc::as_ptr(&facet.plane)).or_default();
+            for &(other, l) in known.iter() {
+                let against = &regions[other].cell;
+                if listed[index].orientation != listed[other].orientation
+                    && against.facets()[l].positive != facet.positive
+                    && region.cell.shares(against, k, l)
+                {
+                    let on = (0..region.cell.vertices().len()).filter(|&v| region.cell.is_tight(v, k));
+                    let vertices = on.map(|v| setting.frame.point(region.cell.vertices()[v].at())).collect();
+                    out.push(Fold { regions: [other, index], vertices });
+                }
+            }
+            known.push((index, k));
+        }
+    }
+    out
 }
 
 /// A fraction between two doubles.

@@ -14,6 +14,7 @@ use crate::cli::arguments::{Format, Limits};
     after_help = "\
 Every volume that is printed is proved: V_lo <= volume of {x in the box : f(x) is as asked} <= V_hi.
 The answer goes to the file of -o: .preimage (everything; can be resumed, merged, sampled, drawn), .json, .svg, .png.
+With --exact it is the whole preimage of a piecewise-linear network: polytopes of every dimension, none missing.
 Exit status: 0 the goal is reached, 1 proved empty, 2 bad input, 3 stopped before the goal."
 )]
 pub(crate) struct PreimageOptions {
@@ -43,6 +44,9 @@ pub(crate) struct PreimageOptions {
     /// Rows lo,hi: an interval for every output, or one for all
     #[arg(long, value_name = "FILE", allow_hyphen_values = true, conflicts_with_all = ["condition", "class"], help_heading = "Question")]
     pub(crate) within: Option<String>,
+    /// Outputs exactly: all inputs with these outputs, as points and polytopes (implies --exact)
+    #[arg(long, value_name = "Y", allow_hyphen_values = true, conflicts_with_all = ["condition", "class", "within"], help_heading = "Question")]
+    pub(crate) target: Option<String>,
     /// Rows lo,hi: the box of the inputs, or one pair for all
     #[arg(long, value_name = "FILE", allow_hyphen_values = true, help_heading = "Question")]
     pub(crate) bounds: Option<String>,
@@ -50,16 +54,22 @@ pub(crate) struct PreimageOptions {
     #[arg(long, value_name = "NAME", help_heading = "Question")]
     pub(crate) output: Option<String>,
 
-    /// Stop when V_lo >= C V_hi, and compact the inner set [default: 0.9, unless another goal is given]
+    /// Stop when V_lo >= C V_hi, and compact the inner set [default: 0.9, unless another goal is given]; 1 is --exact where the network is piecewise linear
     #[arg(long, value_name = "C", value_parser = share, help_heading = "Goal")]
     pub(crate) coverage: Option<f64>,
     /// Stop when V_hi <= R V_lo, and compact the outer set
     #[arg(long, value_name = "R", value_parser = ratio, help_heading = "Goal")]
     pub(crate) over: Option<f64>,
+    /// Exactly, linear region by linear region: for piecewise-linear networks with few free inputs
+    #[arg(long, conflicts_with_all = ["over", "max_pieces", "min_width", "resume", "shard", "merge"], help_heading = "Goal")]
+    pub(crate) exact: bool,
+    /// All linear regions of the box with their affine maps, and where the determinant changes its sign (implies --exact)
+    #[arg(long, conflicts_with_all = ["over", "max_pieces", "min_width", "resume", "shard", "merge"], help_heading = "Goal")]
+    pub(crate) regions: bool,
     /// No more polytopes than this
     #[arg(long, value_name = "N", help_heading = "Goal")]
     pub(crate) max_pieces: Option<usize>,
-    /// Keep every cell as a piece of its own
+    /// Keep every cell (with --exact: every part of a linear region) as a piece of its own
     #[arg(long, conflicts_with = "max_pieces", help_heading = "Goal")]
     pub(crate) no_compact: bool,
     /// Do not bisect sides that are no longer than this; stop when none is left

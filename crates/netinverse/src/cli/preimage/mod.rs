@@ -1,6 +1,7 @@
 //! `netinverse preimage`.
 
 pub(crate) mod arguments;
+mod exact;
 mod question;
 mod text;
 mod using;
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 use netinverse_answer::Model;
 use netinverse_base::{Budget, Error, Place, Progress as _, Result, ResultExt as _};
 use netinverse_bounds::Bounder;
+use netinverse_preimage::exact::ExactAnswer;
 use netinverse_preimage::{Answer, Asked, Goals, Node, Paving, Plan, Question, Shard, Status, merge, solve};
 
 use super::{Console, Outcome, output};
@@ -30,8 +32,14 @@ pub(crate) fn run(options: &PreimageOptions, console: &Console) -> Result<Outcom
     if let Some(path) = &options.file {
         using::check_file(path)?;
     }
-    let answer =
-        if options.merge.is_empty() { pave(options, start, console)? } else { merged(options, start)? };
+    let answer = if options.merge.is_empty() {
+        match pave(options, start, console)? {
+            Made::Exact(answer) => return exact::tell(options, &answer, console),
+            Made::Paved(answer) => *answer,
+        }
+    } else {
+        merged(options, start)?
+    };
     console.clear();
     output::print(&match options.format {
         super::arguments::Format::Text => text::text(&answer),
@@ -61,7 +69,13 @@ fn plan(options: &PreimageOptions, min_width: f64) -> Plan {
     }
 }
 
-fn pave(options: &PreimageOptions, start: Instant, console: &Console) -> Result<Answer> {
+/// What was made of a question.
+enum Made {
+    Paved(Box<Answer>),
+    Exact(Box<ExactAnswer>),
+}
+
+fn pave(options: &PreimageOptions, start: Instant, console: &Console) -> Result<Made> {
     let budget = super::budget(&options.limits)?;
     let path = options.model.as_deref().expect("required by the options");
     let earlier = options.resume.as_deref().map(Answer::read).transpose()?;
@@ -75,6 +89,13 @@ fn pave(options: &PreimageOptions, start: Instant, console: &Console) -> Result<
     }
     let model = Model::of(path)?;
     let bounder = Bounder::new(&network).at(|| Place::file(path))?;
+    if exact::wanted(options) || exact::finishes(options, &network, &bounder) {
+        let question = exact::build(options, &asked, &network, &bounder)?;
+        let told = (&question, asked, model);
+        let answer = exact::run(options, (&network, &bounder), told, start, &budget, console)
+            .at(|| Place::file(path))?;
+        return Ok(Made::Exact(Box::new(answer)));
+    }
     let question = question::build(options, &asked, &network, &bounder)?;
     let min_width = match (&earlier, options.min_width) {
         (Some(earlier), None) => earlier.header.min_width,
@@ -124,7 +145,7 @@ fn pave(options: &PreimageOptions, start: Instant, console: &Console) -> Result<
     };
     let mut answer = solve(&mut paving, &plan, model.clone(), asked.clone(), &budget, &mut watch)?;
     answer.header.seconds = start.elapsed().as_secs_f64();
-    Ok(answer)
+    Ok(Made::Paved(Box::new(answer)))
 }
 
 fn merged(options: &PreimageOptions, start: Instant) -> Result<Answer> {

@@ -27,7 +27,8 @@ pub(super) fn asked(options: &PreimageOptions, earlier: Option<&Answer>) -> Resu
     let nothing = asked.spec.is_none()
         && asked.condition.is_none()
         && options.class.is_none()
-        && options.within.is_none();
+        && options.within.is_none()
+        && options.target.is_none();
     match earlier {
         Some(earlier) if nothing && asked.bounds.is_none() => Ok(earlier.header.asked.clone()),
         _ => Ok(asked),
@@ -88,6 +89,17 @@ pub(super) fn condition(options: &PreimageOptions, m: usize) -> Result<Option<St
         }
         let others = (0..m).filter(|&j| j != class);
         let parts: Vec<String> = others.map(|j| format!("y{class} - y{j} >= {margin:?}")).collect();
+        return Ok(Some(parts.join(" && ")));
+    }
+    if let Some(spec) = &options.target {
+        let read = RowsOptions { columns: Some(m), ..RowsOptions::default() };
+        let rows = read_rows(spec, &read).at(|| Place::Option("--target".into()))?;
+        if rows.rows != 1 {
+            return Err(Error::input(format!("{} targets, one is asked for at a time", rows.rows))
+                .at(Place::Option("--target".into()))
+                .hint("`invert` takes many targets in one run"));
+        }
+        let parts: Vec<String> = rows.row(0).iter().enumerate().map(|(j, y)| format!("y{j} == {y:?}")).collect();
         return Ok(Some(parts.join(" && ")));
     }
     let Some(spec) = &options.within else { return Ok(None) };

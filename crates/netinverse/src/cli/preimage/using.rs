@@ -6,16 +6,26 @@ use std::path::Path;
 use netinverse_base::{Error, Place, Result, ResultExt as _};
 use netinverse_data::{Rows, RowsOptions, files::write_atomically, read_rows, write_rows};
 use netinverse_geometry::Norm;
+use netinverse_preimage::exact::{ExactAnswer, is_exact};
 use netinverse_preimage::{Answer, Picture, Question, View};
 
 use super::arguments::{NearNorm, Using};
-use super::{has_extension, text};
+use super::{exact, has_extension, text};
 use crate::cli::{Outcome, output};
 
 /// Pixels of a picture's side.
 const PIXELS: usize = 480;
 
 pub(super) fn run(using: &Using) -> Result<Outcome> {
+    let path = match using {
+        Using::Contains { answer, .. }
+        | Using::Sample { answer, .. }
+        | Using::Nearest { answer, .. }
+        | Using::Picture { answer, .. } => answer,
+    };
+    if is_exact(path) {
+        return of_exact(using, &ExactAnswer::read(path)?);
+    }
     match using {
         Using::Contains { answer: path, points } => {
             let (answer, question) = read(path)?;
@@ -80,6 +90,39 @@ pub(super) fn run(using: &Using) -> Result<Outcome> {
             };
             picture(&answer, &question, axes, view, file)?;
             Ok(Outcome::Answered)
+        }
+    }
+}
+
+/// What can be done with an exact answer.
+fn of_exact(using: &Using, answer: &ExactAnswer) -> Result<Outcome> {
+    let n = answer.header.lower.len();
+    let question = answer.question()?;
+    match using {
+        Using::Contains { points, .. } => {
+            let points = rows(points, n)?;
+            let known: Vec<Option<bool>> =
+                (0..points.rows).map(|row| answer.contains(&question, points.row(row))).collect();
+            let word = |known: &Option<bool>| known.map_or("unknown\n", |yes| if yes { "yes\n" } else { "no\n" });
+            output::print(&known.iter().map(word).collect::<String>())?;
+            Ok(if known.contains(&None) { Outcome::Unsettled } else { Outcome::Answered })
+        }
+        Using::Picture { axes, at, project, file, .. } => {
+            if *project {
+                return Err(Error::unsupported("the projection of an exact answer")
+                    .at(Place::Option("--project".into()))
+                    .hint("leave it out for a slice"));
+            }
+            let at = match at {
+                Some(at) => rows(at, n).at(|| Place::Option("--at".into()))?.row(0).to_vec(),
+                None => exact::middle(answer),
+            };
+            exact::picture(answer, pair(axes)?, &at, file)?;
+            Ok(Outcome::Answered)
+        }
+        Using::Sample { .. } | Using::Nearest { .. } => {
+            Err(Error::unsupported("drawing from an exact answer, or the nearest point of one")
+                .hint("pave the same question without --exact: that answer can be sampled and searched"))
         }
     }
 }
