@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use super::{Facet, Vertex, VertexPolytope};
+use super::{Facet, Hyperplane, Vertex, VertexPolytope};
 
 impl VertexPolytope {
     /// The union with a polytope on the other side of the hyperplane of facet `own`, which is facet `others` of the other
@@ -12,15 +12,22 @@ impl VertexPolytope {
     /// It is convex if and only if every other facet of either is a half-space around the other polytope (Bemporad, Fukuda
     /// & Torrisi, 2001): then both are the intersection of all these, cut by the hyperplane.
     pub fn join(&self, other: &VertexPolytope, own: usize, others: usize) -> Option<VertexPolytope> {
-        let twins = self.twins(other, own, others)?;
+        let near = self.twins(other, own, others, Vertex::is_near)?;
         let mut facets: Vec<Facet> = Vec::new();
         // For each kept facet the vertices on it: of this polytope, of the other.
         let mut sets: Vec<[Vec<bool>; 2]> = Vec::new();
         for (mine, theirs, apart, turned) in [(self, other, own, false), (other, self, others, true)] {
             for (k, facet) in mine.facets.iter().enumerate().filter(|(k, _)| *k != apart) {
+                let common = theirs.facets.iter().position(|own| {
+                    Arc::ptr_eq(&own.plane, &facet.plane) && own.positive == facet.positive
+                });
                 let mut on = Vec::with_capacity(theirs.vertices.len());
                 for (v, vertex) in theirs.vertices.iter().enumerate() {
-                    let twin = if turned { twins[v] } else { twins.iter().position(|&twin| twin == Some(v)) };
+                    if let Some(common) = common {
+                        on.push(theirs.is_tight(v, common));
+                        continue;
+                    }
+                    let twin = if turned { near[v] } else { near.iter().position(|&twin| twin == Some(v)) };
                     if let Some(twin) = twin {
                         on.push(mine.is_tight(twin, k));
                         continue;
@@ -35,6 +42,10 @@ impl VertexPolytope {
                 facets.push(facet.clone());
                 sets.push(if turned { [on, inside] } else { [inside, on] });
             }
+        }
+        // What was taken to be one point is.
+        if self.twins(other, own, others, Vertex::is_same)? != near {
+            return None;
         }
         // Vertices of the union: those that are vertices still, each once.
         let mut vertices: Vec<(Arc<Vertex>, Vec<u64>)> = Vec::new();
@@ -77,36 +88,53 @@ impl VertexPolytope {
 
     /// Whether facet `own` of this polytope and facet `others` of another one are the same set of points.
     pub fn shares(&self, other: &VertexPolytope, own: usize, others: usize) -> bool {
-        self.twins(other, own, others).is_some()
+        self.twins(other, own, others, Vertex::is_same).is_some()
     }
 
-    /// For each vertex of this polytope on the facet `own` the same point among the other's vertices on its facet `others`;
-    /// `None` if the two facets are not the same.
-    fn twins(&self, other: &VertexPolytope, own: usize, others: usize) -> Option<Vec<Option<usize>>> {
-        let on = |polytope: &VertexPolytope, facet: usize| -> Vec<usize> {
-            (0..polytope.vertices.len()).filter(|&v| polytope.is_tight(v, facet)).collect()
-        };
-        let (mine, theirs) = (on(self, own), on(other, others));
+    /// For each vertex of this polytope on the facet `own` the same point among the other's vertices on its facet `others`,
+    /// as the test says; `None` if the two facets do not have the same vertices.
+    pub fn twins(
+        &self,
+        other: &VertexPolytope,
+        own: usize,
+        others: usize,
+        same: impl Fn(&Vertex, &Vertex) -> bool,
+    ) -> Option<Vec<Option<usize>>> {
+        let (mine, theirs) = (self.vertices_on(own), other.vertices_on(others));
         if mine.len() != theirs.len() {
             return None;
         }
         let mut twins = vec![None; self.vertices.len()];
         for v in mine {
-            twins[v] = Some(theirs.iter().copied().find(|&w| same(&self.vertices[v], &other.vertices[w]))?);
+            let own = &self.vertices[v];
+            let pointed = theirs.iter().copied().find(|&w| Arc::ptr_eq(own, &other.vertices[w]));
+            twins[v] =
+                Some(pointed.or_else(|| theirs.iter().copied().find(|&w| same(own, &other.vertices[w])))?);
         }
         Some(twins)
     }
-}
 
-/// Whether two vertices are one point.
-fn same(a: &Arc<Vertex>, b: &Arc<Vertex>) -> bool {
-    if Arc::ptr_eq(a, b) {
-        return true;
+    /// The vertices on a facet, by index.
+    pub fn vertices_on(&self, facet: usize) -> Vec<usize> {
+        (0..self.vertices.len()).filter(|&v| self.is_tight(v, facet)).collect()
     }
-    let reach = a.radius() + b.radius();
-    if a.at().iter().zip(b.at()).any(|(a, b)| (a - b).abs() > reach * (1.0 + 1e-9)) {
-        return false;
+
+    /// Puts other objects in the place of vertices and hyperplanes: the same points and half-spaces, so that parts of different
+    /// origin know that they share them.
+    pub fn replace(
+        &mut self,
+        mut vertex: impl FnMut(&Arc<Vertex>) -> Option<Arc<Vertex>>,
+        mut plane: impl FnMut(&Arc<Hyperplane>) -> Option<Arc<Hyperplane>>,
+    ) {
+        for own in &mut self.vertices {
+            if let Some(new) = vertex(own) {
+                *own = new;
+            }
+        }
+        for facet in &mut self.facets {
+            if let Some(new) = plane(&facet.plane) {
+                facet.plane = new;
+            }
+        }
     }
-    let (a, b) = (a.exact(), b.exact());
-    a.numerators.iter().zip(&b.numerators).all(|(x, y)| x * &b.denominator == y * &a.denominator)
 }

@@ -91,6 +91,21 @@ impl Vertex {
         })
     }
 
+    /// Whether two vertices may be one point, as far as doubles tell.
+    pub fn is_near(&self, other: &Vertex) -> bool {
+        let reach = (self.radius + other.radius) * (1.0 + 1e-9);
+        self.at.iter().zip(&other.at).all(|(a, b)| (a - b).abs() <= reach)
+    }
+
+    /// Whether two vertices are one point.
+    pub fn is_same(&self, other: &Vertex) -> bool {
+        if !self.is_near(other) {
+            return false;
+        }
+        let (a, b) = (self.exact(), other.exact());
+        a.numerators.iter().zip(&b.numerators).all(|(x, y)| x * &b.denominator == y * &a.denominator)
+    }
+
     /// The function's value in doubles, and how far it may be off.
     pub fn value(&self, plane: &Hyperplane) -> (f64, f64) {
         value(plane.slopes(), plane.constant(), plane.error(), self)

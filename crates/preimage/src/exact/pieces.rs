@@ -18,6 +18,8 @@ pub(super) struct Part {
     pub(super) shape: VertexPolytope,
     /// The region, by index.
     pub(super) region: usize,
+    /// The disjunct of which it is all that the region has; none for one of several parts.
+    pub(super) disjunct: Option<u32>,
     /// Proved bounds of its volume in t; 0 for a part of lower dimension.
     pub(super) volume: Interval,
     /// Whether it is proved to hold a point of the preimage. All of it is in the preimage where hyperplanes are exact.
@@ -38,20 +40,20 @@ impl Enumeration<'_> {
                 continue;
             };
             if shape.dimension() == shape.coordinates() {
-                full.push((open, shape));
+                full.push((d, open, shape));
             } else {
                 let certain = self.setting.exact || self.is_certain(region, &open, &shape);
                 let volume = self.enclosed_volume(region, &open, None);
-                out.push(Part { shape, region: index, volume, certain });
+                out.push(Part { shape, region: index, disjunct: None, volume, certain });
             }
         }
         if let [_] = full[..] {
-            let (open, shape) = full.remove(0);
+            let (d, open, shape) = full.remove(0);
             let volume = self.enclosed_volume(region, &open, Some(&shape));
             let certain = self.setting.exact || volume.lo() > 0.0;
-            out.push(Part { shape, region: index, volume, certain });
+            out.push(Part { shape, region: index, disjunct: Some(d), volume, certain });
         } else if full.len() > 1 {
-            let disjuncts: Vec<Vec<u32>> = full.into_iter().map(|(open, _)| open).collect();
+            let disjuncts: Vec<Vec<u32>> = full.into_iter().map(|(_, open, _)| open).collect();
             let doubtful = self.doubtful_volume(region, &disjuncts);
             let mut states = vec![None; region.rows.len()];
             let mut tiles = Vec::new();
@@ -62,7 +64,7 @@ impl Enumeration<'_> {
                 let more = if k == 0 { doubtful } else { 0.0 };
                 let volume = Interval::new(add_down(own.lo(), -doubtful).max(0.0), add_up(own.hi(), more));
                 let certain = self.setting.exact || volume.lo() > 0.0;
-                out.push(Part { shape, region: index, volume, certain });
+                out.push(Part { shape, region: index, disjunct: None, volume, certain });
             }
         }
         out
@@ -123,7 +125,7 @@ impl Enumeration<'_> {
         }
         let shape = cell?;
         let volume = Interval::new(0.0, shape.volume().hi());
-        Some(Part { shape, region: index, volume, certain: false })
+        Some(Part { shape, region: index, disjunct: None, volume, certain: false })
     }
 
     /// Whether a part of lower dimension is proved to hold a point of the preimage although rows are off by an error: by a

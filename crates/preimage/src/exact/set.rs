@@ -186,7 +186,7 @@ pub fn exact_preimage(
     let parts = without_contained(parts);
     let count = parts.len();
     progress.stage("joining", None);
-    let joined = merge(parts, options.merge, budget);
+    let joined = merge(parts, &regions, setting.exact, options.merge, budget);
     let stopped_by = match budget.stop() {
         Some(StopReason::TimeLimit) if !open.is_empty() => Some("the time limit"),
         Some(StopReason::Cancelled) if !open.is_empty() => Some("the user"),
