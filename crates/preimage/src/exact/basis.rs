@@ -1,7 +1,7 @@
 //! What is known of numbers on a cell: an affine function of t with a remainder.
 //!
-//! Every element keeps a function `form(t)` and an interval, `element ∈ form(t) + [low, high]` for all t of the cell, in real
-//! arithmetic: rounding errors are added to the interval. Where phases are known the interval is nothing but these.
+//! Every element keeps a function `form(t)` and a radius, `|element − form(t)| ≤ radius` for all t of the cell, in real
+//! arithmetic: rounding errors are added to the radius. Where phases are known the radius is nothing but these.
 
 use netinverse_bounds::Hinge;
 use netinverse_geometry::MAX_DIMS;
@@ -14,10 +14,8 @@ const UNIT: f64 = f64::EPSILON * 0.500_1;
 pub(super) struct Enclosed {
     /// The constant, then a slope for each t.
     pub(super) form: [f64; MAX_DIMS + 1],
-    pub(super) low: f64,
-    pub(super) high: f64,
-    /// An upper bound of the magnitude of everything that the number is a sum of.
-    pub(super) norm: f64,
+    /// How far the number may be from its form.
+    pub(super) radius: f64,
     /// Whether it is affine but for rounding and inexact constants.
     pub(super) affine: bool,
 }
@@ -25,7 +23,25 @@ pub(super) struct Enclosed {
 impl Enclosed {
     /// How far the number may be from its form.
     pub(super) fn error(&self) -> f64 {
-        self.low.abs().max(self.high.abs())
+        self.radius
+    }
+
+    /// An upper bound of the number's magnitude where |t| ≤ 1, and of the sum of its form's.
+    pub(super) fn norm(&self) -> f64 {
+        (self.form.iter().map(|c| c.abs()).sum::<f64>() + self.radius) * (1.0 + 1e-12)
+    }
+
+    /// The difference of two numbers.
+    pub(super) fn minus(&self, other: &Enclosed) -> Enclosed {
+        let mut gap = *self;
+        let mut rounding = 0.0;
+        for (own, other) in gap.form.iter_mut().zip(&other.form) {
+            *own -= other;
+            rounding += own.abs();
+        }
+        gap.radius = (self.radius + other.radius + UNIT * rounding) * (1.0 + 1e-12);
+        gap.affine = self.affine && other.affine;
+        gap
     }
 }
 
@@ -76,78 +92,82 @@ impl Row {
 /// The units of a network on a cell, in order, as far as they are known.
 #[derive(Debug, Default)]
 pub(super) struct Basis {
-    dims: usize,
     lower: Vec<f64>,
     upper: Vec<f64>,
-    /// `dims + 1` numbers a unit.
-    forms: Vec<f64>,
-    lows: Vec<f64>,
-    highs: Vec<f64>,
+    /// For the constant and each t a column: the units' coefficients.
+    columns: Vec<Vec<f64>>,
+    radii: Vec<f64>,
     norms: Vec<f64>,
-    affine: Vec<bool>,
+    /// How many units before each one are not affine, one more than there are units.
+    bent: Vec<u32>,
 }
 
 impl Basis {
     /// Forgets all units; the cell lies in this box of t.
     pub(super) fn start(&mut self, lower: &[f64], upper: &[f64]) {
-        self.dims = lower.len();
         self.lower.clear();
         self.lower.extend_from_slice(lower);
         self.upper.clear();
         self.upper.extend_from_slice(upper);
-        self.forms.clear();
-        self.lows.clear();
-        self.highs.clear();
+        self.columns.resize(lower.len() + 1, Vec::new());
+        self.columns.iter_mut().for_each(Vec::clear);
+        self.radii.clear();
         self.norms.clear();
-        self.affine.clear();
+        self.bent.clear();
+        self.bent.push(0);
+    }
+
+    fn dims(&self) -> usize {
+        self.lower.len()
+    }
+
+    /// Whether a row is over units that are affine.
+    pub(super) fn is_affine(&self, row: &Row) -> bool {
+        let end = row.start + row.tail.len();
+        // Whatever the rounded coefficients: where one is 0 the exact one may differ from it.
+        row.tail.is_empty() || self.bent[end] == self.bent[row.start]
     }
 
     /// The number that a row is.
     pub(super) fn combine(&self, row: &Row) -> Enclosed {
-        let width = self.dims + 1;
+        let width = self.dims() + 1;
+        let units = row.start..row.start + row.tail.len();
         let mut form = [0.0; MAX_DIMS + 1];
-        form[..width].copy_from_slice(&row.head);
         let mut norm: f64 = row.head.iter().map(|c| c.abs()).sum();
-        let (mut low, mut high) = (0.0, 0.0);
-        let mut affine = true;
-        for (j, &c) in row.tail.iter().enumerate() {
-            let unit = row.start + j;
-            // Whatever the rounded coefficient: the exact one may differ from 0.
-            affine &= self.affine[unit];
-            if c == 0.0 {
-                continue;
+        for (k, own) in form[..width].iter_mut().enumerate() {
+            *own = row.head[k];
+            if !units.is_empty() {
+                *own += dot(&row.tail, &self.columns[k][units.clone()]);
             }
-            for (own, other) in form[..width].iter_mut().zip(&self.forms[unit * width..]) {
-                *own += c * other;
-            }
-            let (p, q) = (c * self.lows[unit], c * self.highs[unit]);
-            low += p.min(q);
-            high += p.max(q);
-            norm += c.abs() * self.norms[unit];
         }
-        let rounding = (row.tail.len() + width + 6) as f64 * UNIT * norm + row.error + 1e-300;
-        Enclosed { form, low: low - rounding, high: high + rounding, norm: norm + rounding, affine }
+        let mut radius = 0.0;
+        if !units.is_empty() {
+            norm += magnitude(&row.tail, &self.norms[units.clone()]);
+            radius = magnitude(&row.tail, &self.radii[units]);
+        }
+        let terms = (row.tail.len() + width + 8) as f64;
+        radius = (radius + terms * UNIT * norm) * (1.0 + 1e-9) + row.error + 1e-300;
+        Enclosed { form, radius, affine: self.is_affine(row) }
     }
 
     /// Bounds of the number on the cell.
     pub(super) fn range(&self, number: &Enclosed) -> (f64, f64) {
-        let (mut low, mut high) = (number.form[0] + number.low, number.form[0] + number.high);
-        for k in 0..self.dims {
+        let (mut low, mut high) = (number.form[0] - number.radius, number.form[0] + number.radius);
+        for k in 0..self.dims() {
             let (p, q) = (number.form[k + 1] * self.lower[k], number.form[k + 1] * self.upper[k]);
             low += p.min(q);
             high += p.max(q);
         }
-        let rounding = (2 * self.dims + 8) as f64 * UNIT * 1.001 * number.norm + 1e-300;
+        let rounding = (2 * self.dims() + 8) as f64 * UNIT * 1.001 * number.norm() + 1e-300;
         (low - rounding, high + rounding)
     }
 
     /// Adds a unit that is `slope · number + intercept` to within `doubt`.
     pub(super) fn push_line(&mut self, number: &Enclosed, slope: f64, intercept: f64, doubt: f64) {
-        let (p, q) = (slope * number.low, slope * number.high);
-        self.push(number, slope, (p.min(q), p.max(q)), (intercept, 0.0, 0.0), number.affine, doubt);
+        self.push(number, slope, intercept, doubt, number.affine);
     }
 
-    /// Adds a unit that is a function of a number in [l, u]: the chord's slope, and the gap's range.
+    /// Adds a unit that is a function of a number in [l, u]: the chord's slope, and the middle of the gap.
     pub(super) fn push_hinge(&mut self, number: &Enclosed, hinge: &Hinge, (l, u): (f64, f64)) {
         let slope = if u > l { (hinge.value(u) - hinge.value(l)) / (u - l) } else { 0.0 };
         let inside = hinge.kinks.iter().copied().filter(|&kink| l < kink && kink < u);
@@ -158,55 +178,72 @@ impl Basis {
             most = most.max(value - line);
             magnitude = magnitude.max(value.abs() + line.abs());
         }
-        let (p, q) = (slope * number.low, slope * number.high);
         let middle = 0.5 * (least + most);
-        let gap = (middle, least - middle, most - middle);
-        self.push(number, slope, (p.min(q), p.max(q)), gap, false, 16.0 * UNIT * magnitude);
+        let gap = (most - middle).max(middle - least);
+        self.push(number, slope, middle, gap + 16.0 * UNIT * magnitude, false);
     }
 
     /// Adds a unit that is the largest of several numbers.
     pub(super) fn push_maximum(&mut self, numbers: &[Enclosed]) {
         let lows: Vec<f64> = numbers.iter().map(|number| self.range(number).0).collect();
         let base = (0..numbers.len()).max_by(|&a, &b| lows[a].total_cmp(&lows[b])).unwrap_or(0);
-        let above = numbers
+        // Not below the base, and by no more above its form than the largest gap.
+        let low = -numbers[base].radius;
+        let high = numbers
             .iter()
             .map(|number| {
-                let mut gap = *number;
-                gap.low = gap.high;
-                gap.norm += numbers[base].norm;
-                for (own, other) in gap.form.iter_mut().zip(&numbers[base].form) {
-                    *own -= other;
-                }
-                self.range(&gap).1
+                let against = Enclosed { radius: 0.0, ..numbers[base] };
+                self.range(&number.minus(&against)).1
             })
-            .fold(numbers[base].high, f64::max);
-        self.push(&numbers[base], 1.0, (numbers[base].low, above), (0.0, 0.0, 0.0), false, 0.0);
+            .fold(numbers[base].radius, f64::max);
+        let middle = 0.5 * (low + high);
+        let gap = ((high - middle).max(middle - low)) * (1.0 + 4.0 * UNIT);
+        let exact = Enclosed { radius: 0.0, ..numbers[base] };
+        self.push(&exact, 1.0, middle, gap, false);
     }
 
-    /// Adds `slope · number + shift + [low, high]`, where the first interval already holds the number's own.
-    fn push(
-        &mut self,
-        number: &Enclosed,
-        slope: f64,
-        (low, high): (f64, f64),
-        (shift, below, above): (f64, f64, f64),
-        affine: bool,
-        doubt: f64,
-    ) {
-        let width = self.dims + 1;
-        let start = self.forms.len();
-        self.forms.extend(number.form[..width].iter().map(|c| slope * c));
-        self.forms[start] += shift;
-        let norm = slope.abs() * number.norm + shift.abs() + below.abs() + above.abs() + low.abs().max(high.abs());
-        let rounding = 8.0 * UNIT * norm + doubt + 1e-300;
-        self.lows.push(low + below - rounding);
-        self.highs.push(high + above + rounding);
-        self.norms.push(norm + rounding);
-        self.affine.push(affine);
+    /// Adds `slope · number + shift`, to within `more` beyond the number's own radius.
+    fn push(&mut self, number: &Enclosed, slope: f64, shift: f64, more: f64, affine: bool) {
+        let width = self.dims() + 1;
+        let mut norm = shift.abs();
+        for (k, column) in self.columns.iter_mut().enumerate().take(width) {
+            let own = slope * number.form[k];
+            norm += own.abs();
+            column.push(if k == 0 { own + shift } else { own });
+        }
+        let radius =
+            (slope.abs() * number.radius + more + 8.0 * UNIT * norm) * (1.0 + 1e-12) + 1e-300;
+        self.radii.push(radius);
+        self.norms.push((norm + radius) * (1.0 + 1e-12));
+        let bent = self.bent[self.bent.len() - 1] + u32::from(!affine);
+        self.bent.push(bent);
     }
 
     /// An upper bound of a unit's magnitude on the cell.
     pub(super) fn magnitude(&self, unit: usize) -> f64 {
         self.norms[unit]
     }
+}
+
+/// Σ a b, in eight sums that the compiler keeps in registers.
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    sum(a, b, |a, b| a * b)
+}
+
+/// Σ |a| b
+fn magnitude(a: &[f64], b: &[f64]) -> f64 {
+    sum(a, b, |a, b| a.abs() * b)
+}
+
+#[inline(always)]
+fn sum(a: &[f64], b: &[f64], term: impl Fn(f64, f64) -> f64) -> f64 {
+    let mut lanes = [0.0; 8];
+    let (mut a8, mut b8) = (a.chunks_exact(8), b.chunks_exact(8));
+    for (a, b) in a8.by_ref().zip(b8.by_ref()) {
+        for lane in 0..8 {
+            lanes[lane] += term(a[lane], b[lane]);
+        }
+    }
+    let rest: f64 = a8.remainder().iter().zip(b8.remainder()).map(|(&a, &b)| term(a, b)).sum();
+    lanes.iter().sum::<f64>() + rest
 }

@@ -185,7 +185,7 @@ impl Enumeration<'_> {
                     let exact = [(own.sources[0], 1.0)];
                     let plane = self.plane(&number, at, &exact, &node.phases, label);
                     let below: Alive = (2 << kink) - 1;
-                    let doubt = self.doubt(number.error(), number.norm + at.abs());
+                    let doubt = self.doubt(number.error(), number.norm() + at.abs());
                     let signs = node.cell.signs(&plane);
                     let kept = match position(&signs) {
                         Position::Across => {
@@ -224,15 +224,12 @@ impl Enumeration<'_> {
                 // One function for both orders, so that the parts share their face.
                 let (first, second, turned) =
                     if a < b { (number, against, false) } else { (against, number, true) };
-                let mut gap = *first;
-                for (own, other) in gap.form.iter_mut().zip(&second.form) {
-                    *own -= other;
-                }
+                let gap = first.minus(second);
                 let (one, two) = if a < b { (*chosen, *other) } else { (*other, *chosen) };
                 let exact = [(own.sources[one], 1.0), (own.sources[two], -1.0)];
                 let label = u64::from(own.ordinal) << 8 | (128 + ((one * 31 + two) as u64 & 127));
                 let plane = self.plane(&gap, 0.0, &exact, &node.phases, label);
-                doubt = doubt.max(self.doubt(first.error() + second.error(), first.norm + second.norm));
+                doubt = doubt.max(self.doubt(gap.error(), first.norm() + second.norm()));
                 let signs = current.signs(&plane);
                 cell = match (position(&signs), turned) {
                     (Position::Across, _) => {
@@ -292,12 +289,17 @@ impl Enumeration<'_> {
 
     /// Bounds every unit and row on a cell, decides what can be, and chooses what to split by.
     fn evaluate(&self, node: &mut Node, scratch: &mut Scratch) -> Verdict {
-        let Node { cell, reduced, alive, doubts, phases, disjuncts, .. } = node;
+        let Node { cell, reduced, alive, doubts, phases, disjuncts, depth } = node;
         let basis = &mut scratch.basis;
         let (lower, upper) = cell.bounding_box();
         basis.start(&lower, &upper);
         let mut best: Option<(f64, usize, Cut)> = None;
+        // Deep in a large network every third cell is bounded whole; the others are split by what is affine already.
+        let quick = *depth % 3 != 0 && reduced.is_large();
         for (k, unit) in reduced.units.iter().enumerate() {
+            if quick && best.is_some() && !unit.rows.iter().all(|row| basis.is_affine(row)) {
+                break;
+            }
             let before = alive[k];
             match unit.hinge {
                 Some(hinge) => {
@@ -312,9 +314,9 @@ impl Enumeration<'_> {
                             if alive[k].count_ones() > 1 {
                                 let kink = alive[k].trailing_zeros() as usize;
                                 let at = hinge.kinks[kink];
-                                let depth = depth(&number, low - at, high - at);
-                                if best.as_ref().is_none_or(|best| depth > best.0) {
-                                    best = Some((depth, k, Cut::Kink(kink, number)));
+                                let score = cut_depth(&number, low - at, high - at);
+                                if best.as_ref().is_none_or(|best| score > best.0) {
+                                    best = Some((score, k, Cut::Kink(kink, number)));
                                 }
                             }
                         } else {
@@ -347,14 +349,11 @@ impl Enumeration<'_> {
                         let numbers: Vec<Enclosed> = left.iter().map(|(_, number)| *number).collect();
                         basis.push_maximum(&numbers);
                         if numbers.iter().all(|number| number.affine) {
-                            let mut gap = numbers[0];
-                            for (own, other) in gap.form.iter_mut().zip(&numbers[1].form) {
-                                *own -= other;
-                            }
+                            let gap = numbers[0].minus(&numbers[1]);
                             let (low, high, _) = at_vertices(cell, &gap);
-                            let depth = depth(&gap, low, high);
-                            if best.as_ref().is_none_or(|best| depth > best.0) {
-                                best = Some((depth, k, Cut::Sources(left)));
+                            let score = cut_depth(&gap, low, high);
+                            if best.as_ref().is_none_or(|best| score > best.0) {
+                                best = Some((score, k, Cut::Sources(left)));
                             }
                         }
                     }
@@ -363,6 +362,9 @@ impl Enumeration<'_> {
             if alive[k] != before {
                 decide(phases, unit, alive[k]);
             }
+        }
+        if let (true, Some((_, unit, cut))) = (quick, &best) {
+            return Verdict::Undecided(*unit, cut.clone());
         }
         let rows: Vec<RowForm> = reduced
             .targets
@@ -454,7 +456,7 @@ fn at_vertices(cell: &VertexPolytope, number: &Enclosed) -> (f64, f64, f64) {
 }
 
 /// How far a hyperplane goes into a cell, on the side where that is less.
-fn depth(number: &Enclosed, low: f64, high: f64) -> f64 {
+fn cut_depth(number: &Enclosed, low: f64, high: f64) -> f64 {
     let length = number.form[1..].iter().map(|a| a * a).sum::<f64>().sqrt();
     if length > 0.0 { (-low).min(high).max(0.0) / length } else { 0.0 }
 }
@@ -474,12 +476,7 @@ fn largest(basis: &Basis, cell: &VertexPolytope, own: &[usize], numbers: &[Enclo
             if !(numbers[a].affine && numbers[b].affine) {
                 return false;
             }
-            let mut gap = numbers[a];
-            gap.low -= numbers[b].high;
-            gap.high -= numbers[b].low;
-            for (own, other) in gap.form.iter_mut().zip(&numbers[b].form) {
-                *own -= other;
-            }
+            let gap = numbers[a].minus(&numbers[b]);
             let (low, _, error) = at_vertices(cell, &gap);
             low - error > 0.0
         });

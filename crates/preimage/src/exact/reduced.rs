@@ -27,6 +27,8 @@ pub(super) struct Unit {
 pub(super) struct Reduced {
     pub(super) units: Vec<Unit>,
     pub(super) targets: Vec<Row>,
+    /// Coefficients of units in all rows.
+    pub(super) coefficients: usize,
 }
 
 /// Which alternatives of a unit are possible on a cell: pieces of a function, sources of a maximum; bits.
@@ -119,6 +121,11 @@ impl Setting {
 }
 
 impl Reduced {
+    /// Whether bounding all of it costs more than splitting a cell.
+    pub(super) fn is_large(&self) -> bool {
+        self.coefficients > 4000
+    }
+
     /// The network without the units of which one alternative is left; `kept` is filled with the indices of the others.
     pub(super) fn fold(
         &self,
@@ -200,6 +207,7 @@ impl Rewriter<'_> {
             None => self.basis.push_maximum(numbers),
         }
         self.folded.push(Folded::Unit(self.out.units.len()));
+        self.out.coefficients += unit.rows.iter().map(|row| row.tail.len()).sum::<usize>();
         self.out.units.push(unit);
     }
 
