@@ -20,7 +20,7 @@ use super::rows::TargetRows;
 /// Cells above this depth are shared between threads; the order of the regions does not depend on them.
 const SHARED_DEPTH: usize = 9;
 
-/// Units that are decided are folded in when there are this many, and at least a third of all.
+/// Units that are decided are folded in when there are this many, and at least half of all.
 const FOLD: usize = 16;
 
 /// Labels of hyperplanes of target rows begin here.
@@ -34,6 +34,8 @@ pub(super) struct Region {
     pub(super) phases: Box<[u8]>,
     /// The rows of the target there, and how far each may be off.
     pub(super) rows: Vec<RowForm>,
+    /// The outputs there, where maps are wanted.
+    pub(super) outputs: Vec<Enclosed>,
     /// The disjuncts of which no row is false on the whole cell.
     pub(super) disjuncts: Vec<u32>,
 }
@@ -65,6 +67,8 @@ pub(super) struct Enumeration<'a> {
     pub(super) budget: &'a Budget,
     /// The most regions that are kept.
     pub(super) most: u64,
+    /// Whether the affine maps of regions are wanted.
+    pub(super) maps: bool,
     /// Whether regions that do not meet the target are wanted too.
     pub(super) all: bool,
     pub(super) cells: AtomicU64,
@@ -88,8 +92,8 @@ struct Node {
 /// What an evaluation of a cell says.
 enum Verdict {
     Out,
-    /// Nothing is undecided: the rows of the target.
-    Region(Vec<RowForm>),
+    /// Nothing is undecided: the rows of the target, the outputs.
+    Region(Vec<RowForm>, Vec<Enclosed>),
     /// Unit and what it can be split by.
     Undecided(usize, Cut),
 }
@@ -115,7 +119,7 @@ impl Enumeration<'_> {
         let cell = setting.frame.cell();
         let (lower, upper) = cell.bounding_box();
         let mut phases = vec![UNKNOWN; setting.phases];
-        let reduced = setting.reduce(&self.targets, &lower, &upper, &mut phases);
+        let reduced = setting.reduce(&self.targets, self.maps, &lower, &upper, &mut phases);
         let alive = reduced.units.iter().map(|unit| alternatives(setting, unit.hinge, unit.rows.len())).collect();
         let node = Node {
             cell,
@@ -167,12 +171,13 @@ impl Enumeration<'_> {
         loop {
             match self.evaluate(&mut node, scratch) {
                 Verdict::Out => return Vec::new(),
-                Verdict::Region(rows) => {
+                Verdict::Region(rows, outputs) => {
                     self.kept.fetch_add(1, Memory::Relaxed);
                     found.regions.push(Region {
                         cell: node.cell,
                         phases: node.phases.into(),
                         rows,
+                        outputs,
                         disjuncts: node.disjuncts,
                     });
                     return Vec::new();
@@ -293,6 +298,8 @@ impl Enumeration<'_> {
         let basis = &mut scratch.basis;
         let (lower, upper) = cell.bounding_box();
         basis.start(&lower, &upper);
+        // Values at few vertices are found as fast as those at a box around them, and closer.
+        let few = cell.vertices().len() <= 12;
         let mut best: Option<(f64, usize, Cut)> = None;
         // Deep in a large network every third cell is bounded whole; the others are split by what is affine already.
         let quick = *depth % 3 != 0 && reduced.is_large();
@@ -309,7 +316,7 @@ impl Enumeration<'_> {
                         let mut range = basis.range(&number);
                         if number.affine {
                             let (low, high, error) = at_vertices(cell, &number);
-                            range = (range.0.max(low - error), range.1.min(high + error));
+                            range = tightened(range, (low, high, error));
                             alive[k] &= possible(&hinge.kinks, range);
                             if alive[k].count_ones() > 1 {
                                 let kink = alive[k].trailing_zeros() as usize;
@@ -320,6 +327,9 @@ impl Enumeration<'_> {
                                 }
                             }
                         } else {
+                            if few {
+                                range = tightened(range, at_vertices(cell, &number));
+                            }
                             alive[k] &= possible(&hinge.kinks, range);
                         }
                         if alive[k].count_ones() > 1 {
@@ -373,9 +383,8 @@ impl Enumeration<'_> {
             .map(|(row, spec)| {
                 let number = basis.combine(row);
                 let (mut low, mut high) = basis.range(&number);
-                if number.affine {
-                    let (least, most, error) = at_vertices(cell, &number);
-                    (low, high) = (low.max(least - error), high.min(most + error));
+                if number.affine || few {
+                    (low, high) = tightened((low, high), at_vertices(cell, &number));
                 }
                 let holds = if spec.strict { low > 0.0 } else { low >= 0.0 };
                 RowForm { form: number.form, error: number.error(), holds, fails: high < 0.0 }
@@ -388,7 +397,10 @@ impl Enumeration<'_> {
         }
         match best {
             Some((_, unit, cut)) => Verdict::Undecided(unit, cut),
-            None => Verdict::Region(rows),
+            None => {
+                let outputs = reduced.outputs.iter().map(|row| basis.combine(row)).collect();
+                Verdict::Region(rows, outputs)
+            }
         }
     }
 
@@ -420,7 +432,7 @@ impl Node {
 
     fn folds(&self) -> bool {
         let decided = self.alive.iter().filter(|alive| alive.count_ones() == 1).count();
-        decided >= FOLD && 3 * decided >= self.alive.len()
+        decided >= FOLD && 2 * decided >= self.alive.len()
     }
 }
 
@@ -453,6 +465,11 @@ fn at_vertices(cell: &VertexPolytope, number: &Enclosed) -> (f64, f64, f64) {
     // No coordinate exceeds 1 by more than rounding.
     let rounding = (dims + 4) as f64 * f64::EPSILON * (steepness + number.form[0].abs());
     (low, high, (number.error() + steepness * radius + rounding) * (1.0 + 1e-9))
+}
+
+/// A range, and one by values at vertices.
+fn tightened((low, high): (f64, f64), (least, most, error): (f64, f64, f64)) -> (f64, f64) {
+    (low.max(least - error), high.min(most + error))
 }
 
 /// How far a hyperplane goes into a cell, on the side where that is less.

@@ -2,10 +2,9 @@
 
 use std::cmp::Ordering;
 
-use netinverse_bounds::Element;
 use netinverse_geometry::{MAX_DIMS, determinant_sign};
 
-use super::basis::{Basis, Row};
+use super::basis::Enclosed;
 use super::forms::{Combination, Setting};
 use dashu_ratio::RBig;
 
@@ -32,64 +31,10 @@ pub enum Orientation {
 }
 
 impl Setting {
-    /// The outputs as affine functions of t where the phases hold.
-    pub(super) fn affine(&self, phases: &[u8]) -> AffineMap {
-        let dims = self.frame.dims();
-        let network = &self.network;
-        // Every element is a unit: its form and its error.
-        let mut basis = Basis::default();
-        basis.start(&vec![-1.0; dims], &vec![1.0; dims]);
-        let row_of = |terms: &[(u32, f64)], constant: f64, error: f64| {
-            let mut head = vec![0.0; dims + 1];
-            head[0] = constant;
-            let mut row = Row { head, error, ..Row::default() };
-            for &(element, factor) in terms {
-                row.add_unit(element as usize, factor);
-            }
-            row
-        };
-        for i in 0..network.inputs() {
-            let mut row = row_of(&[], self.frame.centre[i], self.frame.off[i]);
-            if let Some(k) = self.frame.free.iter().position(|&free| free == i) {
-                row.head[k + 1] = self.frame.scale[i];
-            }
-            let number = basis.combine(&row);
-            basis.push_line(&number, 1.0, 0.0, 0.0);
-        }
-        for (index, element) in network.elements().iter().enumerate() {
-            match *element {
-                Element::Affine { terms, constant, radius } => {
-                    let mut error = radius;
-                    let mut own = Vec::with_capacity(terms.1 - terms.0);
-                    for (source, weight, off) in network.terms(terms) {
-                        own.push((source, weight));
-                        error += off * basis.magnitude(source as usize);
-                    }
-                    let number = basis.combine(&row_of(&own, constant, error * (1.0 + 1e-9)));
-                    basis.push_line(&number, 1.0, 0.0, 0.0);
-                }
-                Element::Function { hinge, source } => {
-                    let phase = phases[self.ordinal[index] as usize] as usize;
-                    let hinge = network.hinge(hinge);
-                    let (slope, intercept) = hinge.pieces.get(phase).copied().unwrap_or((0.0, 0.0));
-                    let number = basis.combine(&row_of(&[(source, 1.0)], 0.0, 0.0));
-                    // A phase that was decided by doubles may be wrong by their error at its edge.
-                    let doubt = if self.exact { 0.0 } else { 2.0 * hinge.steepness() * number.error() };
-                    basis.push_line(&number, slope, intercept, doubt);
-                }
-                Element::Maximum { sources } => {
-                    let phase = phases[self.ordinal[index] as usize] as usize;
-                    let sources = network.sources(sources);
-                    let source = sources.get(phase).copied().unwrap_or(sources[0]);
-                    let number = basis.combine(&row_of(&[(source, 1.0)], 0.0, 0.0));
-                    let doubt = if self.exact { 0.0 } else { 4.0 * number.error() };
-                    basis.push_line(&number, 1.0, 0.0, doubt);
-                }
-            }
-        }
+    /// The outputs on a region as functions of x.
+    pub(super) fn map(&self, outputs: &[Enclosed]) -> AffineMap {
         let mut map = AffineMap { slopes: Vec::new(), constants: Vec::new(), errors: Vec::new() };
-        for &element in network.output() {
-            let number = basis.combine(&row_of(&[(element, 1.0)], 0.0, 0.0));
+        for number in outputs {
             let (slopes, constant, error) = self.in_x(&number.form, number.error());
             map.slopes.push(slopes);
             map.constants.push(constant);

@@ -27,6 +27,8 @@ pub(super) struct Unit {
 pub(super) struct Reduced {
     pub(super) units: Vec<Unit>,
     pub(super) targets: Vec<Row>,
+    /// The outputs over them, where maps are wanted.
+    pub(super) outputs: Vec<Row>,
     /// Coefficients of units in all rows.
     pub(super) coefficients: usize,
 }
@@ -53,8 +55,16 @@ struct Rewriter<'a> {
 }
 
 impl Setting {
-    /// The network on a box of t: what is decided on all of it is folded in. Writes the phases that are.
-    pub(super) fn reduce(&self, targets: &TargetRows, lower: &[f64], upper: &[f64], phases: &mut [u8]) -> Reduced {
+    /// The network on a box of t, its outputs too if their `maps` are wanted: what is decided on all of it is folded in. Writes the
+    /// phases that are.
+    pub(super) fn reduce(
+        &self,
+        targets: &TargetRows,
+        maps: bool,
+        lower: &[f64],
+        upper: &[f64],
+        phases: &mut [u8],
+    ) -> Reduced {
         let dims = self.frame.dims();
         let mut rewriter =
             Rewriter { setting: self, basis: Basis::default(), folded: Vec::new(), out: Reduced::default() };
@@ -116,6 +126,9 @@ impl Setting {
         });
         let rows: Vec<Row> = rows.collect();
         rewriter.out.targets = rows;
+        if maps {
+            rewriter.out.outputs = output.iter().map(|&element| rewriter.of(element)).collect();
+        }
         rewriter.out
     }
 }
@@ -162,7 +175,8 @@ impl Reduced {
             rewriter.keep(Unit { rows, sources: unit.sources.clone(), ..*unit }, &numbers);
         }
         let targets = self.targets.iter().map(|row| rewriter.rewrite(row)).collect();
-        rewriter.out.targets = targets;
+        let outputs = self.outputs.iter().map(|row| rewriter.rewrite(row)).collect();
+        (rewriter.out.targets, rewriter.out.outputs) = (targets, outputs);
         rewriter.out
     }
 }

@@ -41,12 +41,19 @@ impl TargetRows {
             let terms = half_space.form.terms().iter();
             let exact: Vec<(u32, RBig)> =
                 terms.map(|(variable, factor)| (element(variable), factor.as_rbig().clone())).collect();
+            // Rounded to the nearest, so that the two rows of an equation stay opposite. The exact value lies between those
+            // with the two constants.
+            let constant = half_space.form.constant().nearest();
+            let error = if row.inner == row.outer && row.inner == constant {
+                0.0
+            } else {
+                (row.outer - constant).abs().max((row.inner - constant).abs()).next_up()
+            };
             RowSpec {
                 outputs: row.outputs.clone(),
                 inputs: row.inputs.clone(),
-                constant: row.inner,
-                // The exact value lies between those with the two constants.
-                error: (row.outer - row.inner).abs().next_up(),
+                constant,
+                error,
                 strict: row.strict,
                 exact: Combination { terms: exact, constant: half_space.form.constant().as_rbig().clone() },
             }

@@ -171,6 +171,7 @@ pub fn exact_preimage(
         budget,
         most: options.max_regions,
         all: options.all_regions,
+        maps: options.maps || options.all_regions,
         cells: AtomicU64::new(0),
         kept: AtomicU64::new(0),
         stopped: AtomicBool::new(false),
@@ -324,7 +325,7 @@ impl ExactSet {
                     phases: region.phases.clone(),
                     rows: shape.map_or_else(Vec::new, |shape| rows_of(setting, shape)),
                     vertices: shape.map_or_else(Vec::new, |shape| vertices_of(setting, shape)),
-                    map: setting.affine(&region.phases),
+                    map: setting.map(&region.outputs),
                     orientation: setting.orientation(&region.phases),
                 }
             })
