@@ -68,7 +68,8 @@ pub struct Hinge {
 impl Hinge {
     /// `None` for a function that is not made of line segments.
     pub fn new(function: &Function) -> Option<Self> {
-        let bent = |left: f64, right: f64| Hinge { kinks: vec![0.0], pieces: vec![(left, 0.0), (right, 0.0)] };
+        let bent =
+            |left: f64, right: f64| Hinge { kinks: vec![0.0], pieces: vec![(left, 0.0), (right, 0.0)] };
         Some(match *function {
             Function::Relu => bent(0.0, 1.0),
             Function::LeakyRelu { alpha } => bent(alpha, 1.0),
@@ -152,7 +153,9 @@ impl PiecewiseLinear {
                             self.row(map, j, &of[input]);
                         }
                         if self.terms.len() > MAX_TERMS {
-                            return Err(Error::unsupported("the network has too many weights for its regions"));
+                            return Err(Error::unsupported(
+                                "the network has too many weights for its regions",
+                            ));
                         }
                         let radius = bias_radius.as_ref().map_or(0.0, |radius| radius[j]);
                         self.exact &= radius == 0.0;

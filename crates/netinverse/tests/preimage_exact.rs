@@ -59,7 +59,11 @@ fn volumes_are_fractions() {
     // 1 − ¼ − 2·¼·½ − ½·¼²
     assert_eq!(own["volume"]["exact"], "15/32");
     assert_eq!(own["arithmetic"], "exact");
-    let full = answer(folder.path(), &["net.onnx", "--coverage", "1", "--where", "y0 >= 0.25", "--bounds", "0,1"], 0);
+    let full = answer(
+        folder.path(),
+        &["net.onnx", "--coverage", "1", "--where", "y0 >= 0.25", "--bounds", "0,1"],
+        0,
+    );
     assert_eq!(full["volume"]["exact"], "15/32");
     // 0.1 is a tenth, not the double next to it.
     let tenth = answer(folder.path(), &["net.onnx", "--exact", "--where", "x0 >= 0.1", "--bounds", "0,1"], 0);
@@ -76,9 +80,8 @@ fn volumes_are_fractions() {
 #[test]
 fn targets_have_points_segments_and_plateaus() {
     let folder = corner();
-    let target = |y: &str, status: i32| {
-        answer(folder.path(), &["net.onnx", "--target", y, "--bounds", "0,1"], status)
-    };
+    let target =
+        |y: &str, status: i32| answer(folder.path(), &["net.onnx", "--target", y, "--bounds", "0,1"], status);
     let plateau = target("0", 0);
     assert_eq!(dimensions(&plateau), [2]);
     assert_eq!(plateau["volume"]["exact"], "1/4");
@@ -105,8 +108,12 @@ fn determinants_change_sign_across_folds() {
     let folder = fold();
     let all = answer(folder.path(), &["net.onnx", "--regions", "--bounds", "-1,1"], 0);
     assert_eq!(all["regions"], 2);
-    let mut signs: Vec<i64> =
-        all["linear_regions"].as_array().unwrap().iter().map(|r| r["determinant"].as_i64().unwrap()).collect();
+    let mut signs: Vec<i64> = all["linear_regions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|r| r["determinant"].as_i64().unwrap())
+        .collect();
     signs.sort_unstable();
     assert_eq!(signs, [-1, 1]);
     let folds = all["folds"].as_array().unwrap();
@@ -194,7 +201,8 @@ fn the_answer_does_not_depend_on_the_number_of_threads() {
     }
     assert!(texts[0].len() > 1000 && texts.iter().all(|text| *text == texts[0]));
     let exact = answer(folder.path(), &asked, 0);
-    let paved = run(folder.path(), &[&asked[..1], &asked[2..], &["--coverage", "0.99", "--format", "json"]].concat());
+    let paved =
+        run(folder.path(), &[&asked[..1], &asked[2..], &["--coverage", "0.99", "--format", "json"]].concat());
     let paved: Value = serde_json::from_slice(&paved.stdout).unwrap();
     let end = |answer: &Value, which: &str| answer["volume"][which].as_f64().unwrap();
     assert!(end(&paved, "lower") <= end(&exact, "upper") && end(&exact, "lower") <= end(&paved, "upper"));

@@ -147,20 +147,27 @@ fn by_patterns(case: &Case) -> (RBig, usize) {
         for subset in 1..1usize << rows.len() {
             let chosen: Vec<usize> = (0..rows.len()).filter(|d| subset >> d & 1 == 1).collect();
             let excluded = chosen.iter().any(|&d| {
-                case.condition[d].iter().zip(&rows[d]).any(|(row, form)| row.strict && form.iter().all(|c| *c == 0.0))
+                case.condition[d]
+                    .iter()
+                    .zip(&rows[d])
+                    .any(|(row, form)| row.strict && form.iter().all(|c| *c == 0.0))
             });
             if excluded {
                 continue;
             }
-            let all: Vec<Form> =
-                sides.iter().chain(chosen.iter().flat_map(|&d| &rows[d])).cloned().collect();
+            let all: Vec<Form> = sides.iter().chain(chosen.iter().flat_map(|&d| &rows[d])).cloned().collect();
             let part = volume(case, &all);
             if chosen.len() % 2 == 1 { own += part } else { own -= part }
         }
         if own > RBig::ZERO {
             // Units that are 0 all over the region have two patterns for one region.
             let flat = sides.iter().any(|form| form.iter().all(|c| *c == 0.0));
-            if flat && sides.iter().enumerate().any(|(u, form)| form.iter().all(|c| *c == 0.0) && pattern >> u & 1 == 1) {
+            if flat
+                && sides
+                    .iter()
+                    .enumerate()
+                    .any(|(u, form)| form.iter().all(|c| *c == 0.0) && pattern >> u & 1 == 1)
+            {
                 continue;
             }
             count += 1;
@@ -293,7 +300,8 @@ fn solved_with(network: &Network, lower: &[f64], upper: &[f64], condition: &Cond
     let bounder = Bounder::new(network).unwrap();
     let given = Bounds::new(lower.to_vec(), upper.to_vec()).unwrap();
     let question = Question::new(&bounder, &formula(condition), Some(&given)).unwrap();
-    exact_preimage(network, &bounder, &question, &ExactOptions::default(), &Budget::default(), &Silent).unwrap()
+    exact_preimage(network, &bounder, &question, &ExactOptions::default(), &Budget::default(), &Silent)
+        .unwrap()
 }
 
 #[test]

@@ -65,13 +65,7 @@ impl Hyperplane {
         label: u64,
         exact: impl FnOnce() -> Vec<IBig> + Send + Sync + 'static,
     ) -> Self {
-        Hyperplane {
-            slopes: slopes.into(),
-            constant,
-            error,
-            label,
-            exact: LazyLock::new(Box::new(exact)),
-        }
+        Hyperplane { slopes: slopes.into(), constant, error, label, exact: LazyLock::new(Box::new(exact)) }
     }
 
     /// n slopes, to within the error.

@@ -19,9 +19,11 @@ pub(super) fn integers(values: &[f64]) -> Vec<IBig> {
     let least = parts.iter().filter(|part| part.0 != 0).map(|part| part.1).min().unwrap_or(0);
     parts
         .into_iter()
-        .map(|(mantissa, exponent)| {
-            if mantissa == 0 { IBig::ZERO } else { IBig::from(mantissa) << (exponent - least) as usize }
-        })
+        .map(
+            |(mantissa, exponent)| {
+                if mantissa == 0 { IBig::ZERO } else { IBig::from(mantissa) << (exponent - least) as usize }
+            },
+        )
         .collect()
 }
 

@@ -147,9 +147,8 @@ fn determinant<'a>(origin: &Vertex, corners: impl Iterator<Item = &'a Vertex>) -
     (0..n).for_each(|row| order[row] = row);
     let mut product = 1.0;
     for c in 0..n {
-        let p = (c..n)
-            .max_by(|&a, &b| matrix[a * n + c].abs().total_cmp(&matrix[b * n + c].abs()))
-            .unwrap_or(c);
+        let p =
+            (c..n).max_by(|&a, &b| matrix[a * n + c].abs().total_cmp(&matrix[b * n + c].abs())).unwrap_or(c);
         let pivot = matrix[p * n + c];
         product *= pivot;
         if pivot == 0.0 {

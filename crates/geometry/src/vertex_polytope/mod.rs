@@ -271,7 +271,9 @@ impl VertexPolytope {
                 .all(|(v, tight)| tight & common != common || v == p || v == q);
         }
         (0..self.vertices.len()).all(|v| {
-            v == p || v == q || self.tight(v).iter().zip(common).any(|(tight, common)| tight & common != *common)
+            v == p
+                || v == q
+                || self.tight(v).iter().zip(common).any(|(tight, common)| tight & common != *common)
         })
     }
 
@@ -329,8 +331,7 @@ impl VertexPolytope {
         let count = self.vertices.len();
         let sets = self.vertex_sets();
         let on_all = |k: usize| sets[k].iter().map(|w| w.count_ones() as usize).sum::<usize>() == count;
-        let within =
-            |a: usize, b: usize| sets[a].iter().zip(&sets[b]).all(|(a, b)| a & b == *a);
+        let within = |a: usize, b: usize| sets[a].iter().zip(&sets[b]).all(|(a, b)| a & b == *a);
         let kept: Vec<usize> = (0..self.facets.len())
             .filter(|&k| {
                 on_all(k)
@@ -375,9 +376,9 @@ impl VertexPolytope {
                 let sign = vertex.sign(&facet.plane);
                 sign == Ordering::Equal || (sign == Ordering::Greater) == facet.positive
             })
-        }) && self.equalities().all(|facet| {
-            other.vertices.iter().all(|vertex| vertex.sign(&facet.plane) == Ordering::Equal)
-        })
+        }) && self
+            .equalities()
+            .all(|facet| other.vertices.iter().all(|vertex| vertex.sign(&facet.plane) == Ordering::Equal))
     }
 
     /// The facets that are zero on all of the polytope.

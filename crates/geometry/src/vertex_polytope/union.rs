@@ -18,9 +18,10 @@ impl VertexPolytope {
         let mut sets: Vec<[Vec<bool>; 2]> = Vec::new();
         for (mine, theirs, apart, turned) in [(self, other, own, false), (other, self, others, true)] {
             for (k, facet) in mine.facets.iter().enumerate().filter(|(k, _)| *k != apart) {
-                let common = theirs.facets.iter().position(|own| {
-                    Arc::ptr_eq(&own.plane, &facet.plane) && own.positive == facet.positive
-                });
+                let common = theirs
+                    .facets
+                    .iter()
+                    .position(|own| Arc::ptr_eq(&own.plane, &facet.plane) && own.positive == facet.positive);
                 let mut on = Vec::with_capacity(theirs.vertices.len());
                 for (v, vertex) in theirs.vertices.iter().enumerate() {
                     if let Some(common) = common {
@@ -68,13 +69,17 @@ impl VertexPolytope {
             .enumerate()
             .map(|(v, (_, tight))| {
                 let others = vertices.iter().enumerate().filter(|(w, _)| *w != v);
-                !others.into_iter().any(|(_, (_, known))| {
-                    tight.iter().zip(known).all(|(own, known)| own & known == *own)
-                })
+                !others
+                    .into_iter()
+                    .any(|(_, (_, known))| tight.iter().zip(known).all(|(own, known)| own & known == *own))
             })
             .collect();
-        let kept: Vec<&(Arc<Vertex>, Vec<u64>)> =
-            vertices.iter().zip(&extreme).filter(|(_, extreme)| **extreme).map(|(vertex, _)| vertex).collect();
+        let kept: Vec<&(Arc<Vertex>, Vec<u64>)> = vertices
+            .iter()
+            .zip(&extreme)
+            .filter(|(_, extreme)| **extreme)
+            .map(|(vertex, _)| vertex)
+            .collect();
         let union = VertexPolytope {
             n: self.n,
             dimension: self.dimension,

@@ -46,7 +46,8 @@ impl Vertex {
         if let Some((at, radius)) = enclosure(&planes) {
             return Some(Vertex { at, radius, planes: planes.into(), exact: OnceLock::new() });
         }
-        let (numerators, denominator) = solve(planes.iter().map(|plane| plane.integers().to_vec()).collect())?;
+        let (numerators, denominator) =
+            solve(planes.iter().map(|plane| plane.integers().to_vec()).collect())?;
         let point = Point { numerators, denominator };
         let at: Box<[f64]> = point.coordinates().iter().map(|x| x.to_f64().value()).collect();
         // The conversion is right to one unit in the last place.

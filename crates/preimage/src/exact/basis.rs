@@ -211,8 +211,7 @@ impl Basis {
             norm += own.abs();
             column.push(if k == 0 { own + shift } else { own });
         }
-        let radius =
-            (slope.abs() * number.radius + more + 8.0 * UNIT * norm) * (1.0 + 1e-12) + 1e-300;
+        let radius = (slope.abs() * number.radius + more + 8.0 * UNIT * norm) * (1.0 + 1e-12) + 1e-300;
         self.radii.push(radius);
         self.norms.push((norm + radius) * (1.0 + 1e-12));
         let bent = self.bent[self.bent.len() - 1] + u32::from(!affine);

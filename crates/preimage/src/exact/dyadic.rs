@@ -75,8 +75,12 @@ mod tests {
         let mut sum = a.product(&b);
         sum.add(&Dyadic::of(2.5));
         sum.add(&Dyadic::of(-2.5));
-        assert_eq!(Dyadic::align(vec![sum, Dyadic::zero(), a.product(&b)]).windows(3).next().map(|w| {
-            w[0] == w[2] && w[1] == IBig::ZERO
-        }), Some(true));
+        assert_eq!(
+            Dyadic::align(vec![sum, Dyadic::zero(), a.product(&b)])
+                .windows(3)
+                .next()
+                .map(|w| { w[0] == w[2] && w[1] == IBig::ZERO }),
+            Some(true)
+        );
     }
 }

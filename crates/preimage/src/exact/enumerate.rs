@@ -120,7 +120,8 @@ impl Enumeration<'_> {
         let (lower, upper) = cell.bounding_box();
         let mut phases = vec![UNKNOWN; setting.phases];
         let reduced = setting.reduce(&self.targets, self.maps, &lower, &upper, &mut phases);
-        let alive = reduced.units.iter().map(|unit| alternatives(setting, unit.hinge, unit.rows.len())).collect();
+        let alive =
+            reduced.units.iter().map(|unit| alternatives(setting, unit.hinge, unit.rows.len())).collect();
         let node = Node {
             cell,
             alive,

@@ -92,7 +92,8 @@ impl ExactAnswer {
                 BodyLine::Region(region) => (&region.rows[..], &region.vertices),
                 BodyLine::Fold(fold) => (&[][..], &fold.vertices),
             };
-            if rows.iter().any(|row| row.slopes.len() != n) || vertices.iter().any(|vertex| vertex.len() != n) {
+            if rows.iter().any(|row| row.slopes.len() != n) || vertices.iter().any(|vertex| vertex.len() != n)
+            {
                 return Err(refused(number, format!("a polytope of another dimension than {n}")));
             }
             match body {

@@ -28,7 +28,13 @@ pub(super) struct Joined {
 }
 
 /// Joins parts of full dimension as long as some union is convex; the others stay as they are.
-pub(super) fn merge(parts: Vec<Part>, regions: &[Region], exact: bool, join: bool, budget: &Budget) -> Vec<Joined> {
+pub(super) fn merge(
+    parts: Vec<Part>,
+    regions: &[Region],
+    exact: bool,
+    join: bool,
+    budget: &Budget,
+) -> Vec<Joined> {
     let disjuncts: Vec<Option<u32>> = parts.iter().map(|part| part.disjunct).collect();
     let mut all: Vec<Joined> = parts
         .into_par_iter()
@@ -219,7 +225,8 @@ pub(super) fn without_contained(parts: Vec<Part>) -> Vec<Part> {
     let boxes: Vec<(Vec<f64>, Vec<f64>)> = parts.iter().map(|part| part.shape.bounding_box()).collect();
     let overlaps = |a: usize, b: usize| {
         let (a, b) = (&boxes[a], &boxes[b]);
-        a.0.iter().zip(&b.1).all(|(low, high)| low <= high) && b.0.iter().zip(&a.1).all(|(low, high)| low <= high)
+        a.0.iter().zip(&b.1).all(|(low, high)| low <= high)
+            && b.0.iter().zip(&a.1).all(|(low, high)| low <= high)
     };
     let contained = |index: usize| {
         let own = &parts[index].shape;

@@ -38,4 +38,6 @@ pub use answer::{
 };
 pub use file::is_exact;
 pub use maps::{AffineMap, Orientation};
-pub use set::{ExactOptions, ExactPiece, ExactSet, Fold, HalfSpaceRow, LinearRegion, RowOrigin, exact_preimage};
+pub use set::{
+    ExactOptions, ExactPiece, ExactSet, Fold, HalfSpaceRow, LinearRegion, RowOrigin, exact_preimage,
+};

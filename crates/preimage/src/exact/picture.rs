@@ -157,7 +157,8 @@ fn around(corners: &[[f64; 2]]) -> Vec<[f64; 2]> {
 /// The edges of a polygon that rows of the target make.
 fn boundary(piece: &PieceText, axes: [usize; 2]) -> Vec<Vec<[f64; 2]>> {
     let rows = piece.rows.iter().filter(|row| matches!(row.of, Origin::Row(_)));
-    let largest = |row: &super::answer::ExactRow| row.slopes.iter().fold(row.constant.abs(), |a, s| a.max(s.abs()));
+    let largest =
+        |row: &super::answer::ExactRow| row.slopes.iter().fold(row.constant.abs(), |a, s| a.max(s.abs()));
     rows.map(|row| {
         let on = piece.vertices.iter().filter(|vertex| {
             let value: f64 = row.slopes.iter().zip(*vertex).map(|(a, x)| a * x).sum::<f64>() + row.constant;

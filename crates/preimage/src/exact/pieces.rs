@@ -34,7 +34,8 @@ impl Enumeration<'_> {
         let mut out = Vec::new();
         for &d in &region.disjuncts {
             let rows = &self.targets.disjuncts[d as usize];
-            let open: Vec<u32> = rows.iter().copied().filter(|&row| !region.rows[row as usize].holds).collect();
+            let open: Vec<u32> =
+                rows.iter().copied().filter(|&row| !region.rows[row as usize].holds).collect();
             let Some(shape) = planes.clipped(&open) else {
                 out.extend(self.possible(region, index, &open));
                 continue;
@@ -173,10 +174,8 @@ impl Enumeration<'_> {
         }
         // f = A t + c + δ with |δ| ≤ e: t ↦ A⁻¹(y − c − δ(t)) takes the ball of radius ‖A⁻¹‖ e around the solution into
         // itself, if that ball lies in the cell.
-        let matrix: Vec<f64> = equations
-            .iter()
-            .flat_map(|&row| region.rows[row as usize].form[1..=dims].to_vec())
-            .collect();
+        let matrix: Vec<f64> =
+            equations.iter().flat_map(|&row| region.rows[row as usize].form[1..=dims].to_vec()).collect();
         let errors: Vec<f64> = equations.iter().map(|&row| region.rows[row as usize].error).collect();
         let Some(radius) = inverse_reach(&matrix, &errors, dims) else { return false };
         let vertex = &shape.vertices()[0];
@@ -214,7 +213,8 @@ fn inverse_reach(matrix: &[f64], errors: &[f64], n: usize) -> Option<f64> {
         }
         distance = distance.max(row);
     }
-    let reach = (0..n).map(|i| (0..n).map(|k| columns[k][i].abs() * errors[k]).sum::<f64>()).fold(0.0, f64::max);
+    let reach =
+        (0..n).map(|i| (0..n).map(|k| columns[k][i].abs() * errors[k]).sum::<f64>()).fold(0.0, f64::max);
     (distance < 0.5).then(|| reach / (1.0 - distance) * (1.0 + 1e-9))
 }
 
@@ -257,9 +257,8 @@ fn tile(
     states: &mut Vec<Option<bool>>,
     out: &mut Vec<VertexPolytope>,
 ) {
-    let holds = |rows: &Vec<u32>, states: &[Option<bool>]| {
-        rows.iter().all(|&row| states[row as usize] == Some(true))
-    };
+    let holds =
+        |rows: &Vec<u32>, states: &[Option<bool>]| rows.iter().all(|&row| states[row as usize] == Some(true));
     if disjuncts.iter().any(|rows| holds(rows, states)) {
         out.push(cell);
         return;

@@ -94,7 +94,8 @@ impl Setting {
                         rewriter.fold_line(row, self.network.hinge(hinge).pieces[phase], 0.0);
                     } else {
                         let ordinal = self.ordinal[index];
-                        let unit = Unit { ordinal, hinge: Some(hinge), sources: vec![source], rows: vec![row] };
+                        let unit =
+                            Unit { ordinal, hinge: Some(hinge), sources: vec![source], rows: vec![row] };
                         rewriter.keep(unit, &[number]);
                     }
                 }
@@ -104,9 +105,8 @@ impl Setting {
                     let numbers: Vec<Enclosed> = rows.iter().map(|row| rewriter.basis.combine(row)).collect();
                     let ranges: Vec<(f64, f64)> =
                         numbers.iter().map(|number| rewriter.basis.range(number)).collect();
-                    let largest = (0..rows.len()).find(|&a| {
-                        (0..rows.len()).all(|b| b == a || ranges[b].1 <= ranges[a].0)
-                    });
+                    let largest = (0..rows.len())
+                        .find(|&a| (0..rows.len()).all(|b| b == a || ranges[b].1 <= ranges[a].0));
                     let ordinal = self.ordinal[index];
                     if let Some(phase) = largest {
                         phases[ordinal as usize] = phase as u8;

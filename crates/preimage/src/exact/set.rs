@@ -240,9 +240,8 @@ impl ExactSet {
 
     fn measure(&mut self, setting: &Setting, joined: Vec<Joined>, open: &[VertexPolytope]) {
         let factor = setting.frame.volume_factor();
-        let scaled = |volume: Interval| {
-            (mul_down(volume.lo().max(0.0), factor).max(0.0), mul_up(volume.hi(), factor))
-        };
+        let scaled =
+            |volume: Interval| (mul_down(volume.lo().max(0.0), factor).max(0.0), mul_up(volume.hi(), factor));
         let (mut lower, mut upper) = (ExactSum::new(), ExactSum::new());
         for cell in open {
             upper.add(scaled(cell.volume()).1);

@@ -100,7 +100,8 @@ fn text(answer: &ExactAnswer) -> String {
     let mut line = |name: &str, value: String| {
         let _ = writeln!(text, "{name:<10}  {value}");
     };
-    let count = |n: usize, one: &str, many: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {many}") };
+    let count =
+        |n: usize, one: &str, many: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {many}") };
     let inputs = count(volume.dimensions, "input", "inputs");
     let highest = answer.pieces.iter().map(|piece| piece.dimension).max();
     match highest {

@@ -99,7 +99,8 @@ pub(super) fn condition(options: &PreimageOptions, m: usize) -> Result<Option<St
                 .at(Place::Option("--target".into()))
                 .hint("`invert` takes many targets in one run"));
         }
-        let parts: Vec<String> = rows.row(0).iter().enumerate().map(|(j, y)| format!("y{j} == {y:?}")).collect();
+        let parts: Vec<String> =
+            rows.row(0).iter().enumerate().map(|(j, y)| format!("y{j} == {y:?}")).collect();
         return Ok(Some(parts.join(" && ")));
     }
     let Some(spec) = &options.within else { return Ok(None) };

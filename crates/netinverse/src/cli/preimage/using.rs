@@ -103,7 +103,8 @@ fn of_exact(using: &Using, answer: &ExactAnswer) -> Result<Outcome> {
             let points = rows(points, n)?;
             let known: Vec<Option<bool>> =
                 (0..points.rows).map(|row| answer.contains(&question, points.row(row))).collect();
-            let word = |known: &Option<bool>| known.map_or("unknown\n", |yes| if yes { "yes\n" } else { "no\n" });
+            let word =
+                |known: &Option<bool>| known.map_or("unknown\n", |yes| if yes { "yes\n" } else { "no\n" });
             output::print(&known.iter().map(word).collect::<String>())?;
             Ok(if known.contains(&None) { Outcome::Unsettled } else { Outcome::Answered })
         }
