@@ -44,10 +44,12 @@ def load(path):
         weights = [known[name] for name in node.input if name in known]
         attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
         if node.op_type in ("Gemm", "MatMul"):
-            weight = weights[0].T if attributes.get("transB") else weights[0]
+            # A matrix before the value multiplies a column.
+            turned = attributes.get("transB") or node.input[0] in known
+            weight = weights[0].T if turned else weights[0]
             steps.append(("affine", weight, weights[1] if len(weights) > 1 else 0.0))
         elif node.op_type == "Add":
-            steps.append(("affine", None, weights[0]))
+            steps.append(("affine", None, weights[0].ravel()))
         elif node.op_type == "BatchNormalization":
             scale, shift, mean, variance = weights
             factor = scale / np.sqrt(variance + attributes.get("epsilon", 1e-5))
@@ -146,7 +148,7 @@ def growth(options):
                 for seed in range(options.seeds):
                     path = os.path.join(folder, "net.onnx")
                     random_network(path, sizes, seed)
-                    box = ["--bounds", "-1,1", "--time-limit", "120", "--format", "json"]
+                    box = ["--bounds", "-1,1", "--time-limit", "60", "--format", "json"]
                     whole, s_all = run(options.binary, path, "--regions", *box)
                     own, s_own = run(options.binary, path, "--exact", "--class", "0", *box)
                     whole, own = json.loads(whole.stdout), json.loads(own.stdout)

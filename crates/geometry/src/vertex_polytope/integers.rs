@@ -49,7 +49,7 @@ pub(super) fn solve(mut rows: Vec<Vec<IBig>>) -> Option<(Vec<IBig>, IBig)> {
                 }
             }
         }
-        last = own[k].clone();
+        last.clone_from(&own[k]);
         rows[k] = own;
     }
     // The diagonal is the determinant now, and the last column −x times it.

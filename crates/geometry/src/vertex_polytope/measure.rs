@@ -214,7 +214,7 @@ fn bareiss(mut rows: Vec<Vec<IBig>>) -> IBig {
                 row[j] = (&row[j] * &own[k] - &row[k] * &own[j]) / &last;
             }
         }
-        last = own[k].clone();
+        last.clone_from(&own[k]);
     }
     if negative { -last } else { last }
 }

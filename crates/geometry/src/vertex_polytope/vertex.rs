@@ -194,8 +194,7 @@ fn enclosure(planes: &[Arc<Hyperplane>]) -> Option<(Box<[f64]>, f64)> {
         }
         distance = distance.max(row);
     }
-    // Written so that a NaN is refused.
-    if !(distance * (1.0 + 1e-9) < 0.01) {
+    if distance.is_nan() || distance * (1.0 + 1e-9) >= 0.01 {
         return None;
     }
     let mut x = [0.0; MAX_DIMS];

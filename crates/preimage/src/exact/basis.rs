@@ -5,6 +5,7 @@
 
 use netinverse_bounds::Hinge;
 use netinverse_geometry::MAX_DIMS;
+use pulp::Arch;
 
 /// u, the unit roundoff, a little enlarged for the second-order terms of γ_k.
 const UNIT: f64 = f64::EPSILON * 0.500_1;
@@ -134,16 +135,19 @@ impl Basis {
         let units = row.start..row.start + row.tail.len();
         let mut form = [0.0; MAX_DIMS + 1];
         let mut norm: f64 = row.head.iter().map(|c| c.abs()).sum();
-        for (k, own) in form[..width].iter_mut().enumerate() {
-            *own = row.head[k];
-            if !units.is_empty() {
-                *own += dot(&row.tail, &self.columns[k][units.clone()]);
-            }
-        }
+        form[..width].copy_from_slice(&row.head);
         let mut radius = 0.0;
         if !units.is_empty() {
-            norm += magnitude(&row.tail, &self.norms[units.clone()]);
-            radius = magnitude(&row.tail, &self.radii[units]);
+            Arch::new().dispatch(
+                #[inline(always)]
+                || {
+                    for (own, column) in form.iter_mut().zip(&self.columns) {
+                        *own += dot(&row.tail, &column[units.clone()]);
+                    }
+                    norm += magnitude(&row.tail, &self.norms[units.clone()]);
+                    radius = magnitude(&row.tail, &self.radii[units.clone()]);
+                },
+            );
         }
         let terms = (row.tail.len() + width + 8) as f64;
         radius = (radius + terms * UNIT * norm) * (1.0 + 1e-9) + row.error + 1e-300;
@@ -225,11 +229,13 @@ impl Basis {
 }
 
 /// Σ a b, in eight sums that the compiler keeps in registers.
+#[inline(always)]
 fn dot(a: &[f64], b: &[f64]) -> f64 {
     sum(a, b, |a, b| a * b)
 }
 
 /// Σ |a| b
+#[inline(always)]
 fn magnitude(a: &[f64], b: &[f64]) -> f64 {
     sum(a, b, |a, b| a.abs() * b)
 }

@@ -78,7 +78,7 @@ pub(super) struct Enumeration<'a> {
 }
 
 /// A cell with the network on it.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Node {
     cell: VertexPolytope,
     reduced: Arc<Reduced>,
@@ -420,7 +420,15 @@ impl Enumeration<'_> {
 
 impl Node {
     fn child(&self, cell: VertexPolytope, unit: usize, alive: Alive, doubt: f64) -> Node {
-        let mut child = Node { cell, depth: self.depth + 1, ..self.clone() };
+        let mut child = Node {
+            cell,
+            reduced: Arc::clone(&self.reduced),
+            alive: self.alive.clone(),
+            doubts: self.doubts.clone(),
+            phases: self.phases.clone(),
+            disjuncts: self.disjuncts.clone(),
+            depth: self.depth + 1,
+        };
         child.decide(unit, alive, doubt);
         child
     }
