@@ -15,7 +15,6 @@
 //! | `secant` | matrices between differences: `f(x) − f(x′) = A (x − x′)` |
 //! | `view` | the steps, for algorithms of others |
 //! | `piecewise` | a piecewise-linear network number by number, for its linear regions |
-//! | `exact` | the value at a point, without rounding |
 //! | `rounding` | how far computed sums may be from exact ones |
 
 mod backward;
@@ -44,7 +43,7 @@ pub use exact::Dyadic;
 pub use lines::{Line, LinePair, lines};
 pub use phases::{Ascent, Phase, PhaseTask, Slopes};
 pub use piece::ExactPiece;
+pub use piecewise::{Element, Hinge, PiecewiseLinear};
 pub use secant::{Ranges, Secant, SlopeBox, SlopeId, divided_difference};
 pub use view::{LinearRows, StepKind, StepView};
-pub use piecewise::{Element, Hinge, PiecewiseLinear};
 pub use workspace::Workspace;

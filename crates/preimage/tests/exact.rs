@@ -112,7 +112,7 @@ fn by_patterns(case: &Case) -> (RBig, usize) {
         let mut unit = 0;
         for (k, (weight, bias)) in case.layers.iter().enumerate() {
             let before: Vec<Form> = weight.iter().zip(bias).map(|(w, b)| combined(w, *b, &forms)).collect();
-            forms = before.clone();
+            forms.clone_from(&before);
             if k + 1 < case.layers.len() {
                 for (form, z) in forms.iter_mut().zip(before) {
                     let active = pattern >> unit & 1 == 1;

@@ -40,7 +40,7 @@ fn volumes_of_random_cuts_are_those_of_exact_recursion() {
         let coarse = index % 2 == 0;
         let mut own = Some(cube(n));
         let mut peer = Polytope::from_box(AxisBox::new(vec![-1.0; n], vec![1.0; n]).unwrap());
-        for _ in 0..1 + rng.below(4) {
+        for _ in 0..=rng.below(4) {
             let (slopes, constant) = random(n, coarse, &mut rng);
             own = own.and_then(|own| own.clip(&plane(&slopes, constant)));
             peer.add_row(&slopes, constant).unwrap();

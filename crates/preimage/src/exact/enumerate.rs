@@ -242,9 +242,7 @@ impl Enumeration<'_> {
                         let [above, below] = current.split(&plane, &signs);
                         Some(if turned { below } else { above })
                     }
-                    (Position::Above, false) | (Position::Below, true) | (Position::Within, false) => {
-                        Some(current)
-                    }
+                    (Position::Above | Position::Within, false) | (Position::Below, true) => Some(current),
                     _ => None,
                 };
             }
@@ -309,63 +307,60 @@ impl Enumeration<'_> {
                 break;
             }
             let before = alive[k];
-            match unit.hinge {
-                Some(hinge) => {
-                    let hinge = self.setting.network.hinge(hinge);
-                    let number = basis.combine(&unit.rows[0]);
-                    if alive[k].count_ones() > 1 {
-                        let mut range = basis.range(&number);
-                        if number.affine {
-                            let (low, high, error) = at_vertices(cell, &number);
-                            range = tightened(range, (low, high, error));
-                            alive[k] &= possible(&hinge.kinks, range);
-                            if alive[k].count_ones() > 1 {
-                                let kink = alive[k].trailing_zeros() as usize;
-                                let at = hinge.kinks[kink];
-                                let score = cut_depth(&number, low - at, high - at);
-                                if best.as_ref().is_none_or(|best| score > best.0) {
-                                    best = Some((score, k, Cut::Kink(kink, number)));
-                                }
-                            }
-                        } else {
-                            if few {
-                                range = tightened(range, at_vertices(cell, &number));
-                            }
-                            alive[k] &= possible(&hinge.kinks, range);
-                        }
+            if let Some(hinge) = unit.hinge {
+                let hinge = self.setting.network.hinge(hinge);
+                let number = basis.combine(&unit.rows[0]);
+                if alive[k].count_ones() > 1 {
+                    let mut range = basis.range(&number);
+                    if number.affine {
+                        let (low, high, error) = at_vertices(cell, &number);
+                        range = tightened(range, (low, high, error));
+                        restrict(&mut alive[k], &mut doubts[k], possible(&hinge.kinks, range), &number);
                         if alive[k].count_ones() > 1 {
-                            basis.push_hinge(&number, hinge, range);
+                            let kink = alive[k].trailing_zeros() as usize;
+                            let at = hinge.kinks[kink];
+                            let score = cut_depth(&number, low - at, high - at);
+                            if best.as_ref().is_none_or(|best| score > best.0) {
+                                best = Some((score, k, Cut::Kink(kink, number)));
+                            }
                         }
+                    } else {
+                        if few {
+                            range = tightened(range, at_vertices(cell, &number));
+                        }
+                        restrict(&mut alive[k], &mut doubts[k], possible(&hinge.kinks, range), &number);
                     }
-                    if alive[k].count_ones() == 1 {
-                        let (slope, intercept) = hinge.pieces[alive[k].trailing_zeros() as usize];
-                        let doubt = 2.0 * hinge.steepness() * doubts[k].0;
-                        basis.push_line(&number, slope, intercept, doubt);
+                    if alive[k].count_ones() > 1 {
+                        basis.push_hinge(&number, hinge, range);
                     }
                 }
-                None => {
-                    let own: Vec<usize> = (0..unit.rows.len()).filter(|c| alive[k] >> c & 1 == 1).collect();
-                    let numbers: Vec<Enclosed> = own.iter().map(|&c| basis.combine(&unit.rows[c])).collect();
-                    if own.len() > 1 {
-                        alive[k] &= largest(basis, cell, &own, &numbers);
-                    }
-                    let left: Vec<(usize, Enclosed)> = own
-                        .into_iter()
-                        .zip(numbers)
-                        .filter(|(candidate, _)| alive[k] >> candidate & 1 == 1)
-                        .collect();
-                    if let [(_, only)] = &left[..] {
-                        basis.push_line(only, 1.0, 0.0, doubts[k].0);
-                    } else {
-                        let numbers: Vec<Enclosed> = left.iter().map(|(_, number)| *number).collect();
-                        basis.push_maximum(&numbers);
-                        if numbers.iter().all(|number| number.affine) {
-                            let gap = numbers[0].minus(&numbers[1]);
-                            let (low, high, _) = at_vertices(cell, &gap);
-                            let score = cut_depth(&gap, low, high);
-                            if best.as_ref().is_none_or(|best| score > best.0) {
-                                best = Some((score, k, Cut::Sources(left)));
-                            }
+                if alive[k].is_power_of_two() {
+                    let (slope, intercept) = hinge.pieces[alive[k].trailing_zeros() as usize];
+                    let doubt = 2.0 * hinge.steepness() * doubts[k].0;
+                    basis.push_line(&number, slope, intercept, doubt);
+                }
+            } else {
+                let own: Vec<usize> = (0..unit.rows.len()).filter(|c| alive[k] >> c & 1 == 1).collect();
+                let numbers: Vec<Enclosed> = own.iter().map(|&c| basis.combine(&unit.rows[c])).collect();
+                if own.len() > 1 {
+                    alive[k] &= largest(basis, cell, &own, &numbers);
+                }
+                let left: Vec<(usize, Enclosed)> = own
+                    .into_iter()
+                    .zip(numbers)
+                    .filter(|(candidate, _)| alive[k] >> candidate & 1 == 1)
+                    .collect();
+                if let [(_, only)] = &left[..] {
+                    basis.push_line(only, 1.0, 0.0, doubts[k].0);
+                } else {
+                    let numbers: Vec<Enclosed> = left.iter().map(|(_, number)| *number).collect();
+                    basis.push_maximum(&numbers);
+                    if numbers.iter().all(|number| number.affine) {
+                        let gap = numbers[0].minus(&numbers[1]);
+                        let (low, high, _) = at_vertices(cell, &gap);
+                        let score = cut_depth(&gap, low, high);
+                        if best.as_ref().is_none_or(|best| score > best.0) {
+                            best = Some((score, k, Cut::Sources(left)));
                         }
                     }
                 }
@@ -396,13 +391,11 @@ impl Enumeration<'_> {
         if disjuncts.is_empty() && !self.all {
             return Verdict::Out;
         }
-        match best {
-            Some((_, unit, cut)) => Verdict::Undecided(unit, cut),
-            None => {
-                let outputs = reduced.outputs.iter().map(|row| basis.combine(row)).collect();
-                Verdict::Region(rows, outputs)
-            }
+        if let Some((_, unit, cut)) = best {
+            return Verdict::Undecided(unit, cut);
         }
+        let outputs = reduced.outputs.iter().map(|row| basis.combine(row)).collect();
+        Verdict::Region(rows, outputs)
     }
 
     fn folded(&self, node: Node) -> Node {
@@ -440,7 +433,7 @@ impl Node {
     }
 
     fn folds(&self) -> bool {
-        let decided = self.alive.iter().filter(|alive| alive.count_ones() == 1).count();
+        let decided = self.alive.iter().filter(|alive| alive.is_power_of_two()).count();
         decided >= FOLD && 2 * decided >= self.alive.len()
     }
 }
@@ -456,6 +449,20 @@ fn possible(kinks: &[f64], (low, high): (f64, f64)) -> Alive {
     let first = kinks.iter().filter(|&&kink| kink <= low).count();
     let last = kinks.iter().filter(|&&kink| kink < high).count().max(first);
     ((2u64 << last) - (1u64 << first)) as Alive
+}
+
+/// Leaves of the alternatives those that are possible. Where a decision by doubles and a later bound leave none, the number is at
+/// the kink between them to within its radius: the nearest alternative is off by no more.
+fn restrict(alive: &mut Alive, doubt: &mut Doubt, possible: Alive, number: &Enclosed) {
+    let both = *alive & possible;
+    if both != 0 {
+        *alive = both;
+        return;
+    }
+    let lowest = 1 << alive.trailing_zeros();
+    let highest = 1 << (Alive::BITS - 1 - alive.leading_zeros());
+    *alive = if possible < lowest { lowest } else { highest };
+    doubt.0 = doubt.0.max(4.0 * number.error());
 }
 
 /// The least and the largest value at the vertices, and how far they may be off.

@@ -100,6 +100,9 @@ fn facet_key(shape: &VertexPolytope, facet: usize) -> u64 {
     hasher.finish()
 }
 
+/// A hyperplane by its identity, and the middle of a facet on it, in millionths.
+type FacetPlace = (usize, Vec<i64>);
+
 /// Lets parts know which vertices and hyperplanes they share.
 ///
 /// Two linear regions that differ in the phase of one unit only are cut by the same constraints on the hyperplane between them,
@@ -109,7 +112,7 @@ fn identify(all: &mut [Joined], disjuncts: &[Option<u32>], regions: &[Region], e
     let mut planes: HashMap<(u64, Vec<IBig>), Arc<Hyperplane>> = HashMap::new();
     let mut known: HashMap<usize, Arc<Hyperplane>> = HashMap::new();
     // Facets of one split hyperplane with one middle, to a millionth of the box.
-    let mut facets: HashMap<(usize, Vec<i64>), Vec<(usize, usize)>> = HashMap::new();
+    let mut facets: HashMap<FacetPlace, Vec<(usize, usize)>> = HashMap::new();
     let mut vertices: HashMap<usize, Arc<Vertex>> = HashMap::new();
     fn root(vertices: &HashMap<usize, Arc<Vertex>>, vertex: &Arc<Vertex>) -> Arc<Vertex> {
         let mut own = Arc::clone(vertex);

@@ -153,19 +153,16 @@ impl Reduced {
             Rewriter { setting, basis: Basis::default(), folded: Vec::new(), out: Reduced::default() };
         rewriter.basis.start(lower, upper);
         for (k, unit) in self.units.iter().enumerate() {
-            if alive[k].count_ones() == 1 {
+            if alive[k].is_power_of_two() {
                 let chosen = alive[k].trailing_zeros() as usize;
-                match unit.hinge {
-                    Some(hinge) => {
-                        let row = rewriter.rewrite(&unit.rows[0]);
-                        let hinge = setting.network.hinge(hinge);
-                        let doubt = 2.0 * hinge.steepness() * doubts[k].0;
-                        rewriter.fold_line(row, hinge.pieces[chosen], doubt);
-                    }
-                    None => {
-                        let row = rewriter.rewrite(&unit.rows[chosen]);
-                        rewriter.fold_line(row, (1.0, 0.0), doubts[k].0);
-                    }
+                if let Some(hinge) = unit.hinge {
+                    let row = rewriter.rewrite(&unit.rows[0]);
+                    let hinge = setting.network.hinge(hinge);
+                    let doubt = 2.0 * hinge.steepness() * doubts[k].0;
+                    rewriter.fold_line(row, hinge.pieces[chosen], doubt);
+                } else {
+                    let row = rewriter.rewrite(&unit.rows[chosen]);
+                    rewriter.fold_line(row, (1.0, 0.0), doubts[k].0);
                 }
                 continue;
             }
@@ -213,12 +210,11 @@ impl Rewriter<'_> {
     }
 
     fn keep(&mut self, unit: Unit, numbers: &[Enclosed]) {
-        match unit.hinge {
-            Some(hinge) => {
-                let range = self.basis.range(&numbers[0]);
-                self.basis.push_hinge(&numbers[0], self.setting.network.hinge(hinge), range);
-            }
-            None => self.basis.push_maximum(numbers),
+        if let Some(hinge) = unit.hinge {
+            let range = self.basis.range(&numbers[0]);
+            self.basis.push_hinge(&numbers[0], self.setting.network.hinge(hinge), range);
+        } else {
+            self.basis.push_maximum(numbers);
         }
         self.folded.push(Folded::Unit(self.out.units.len()));
         self.out.coefficients += unit.rows.iter().map(|row| row.tail.len()).sum::<usize>();
@@ -290,7 +286,7 @@ impl Rewriter<'_> {
 
 /// The phases with one more that is decided.
 pub(super) fn decide(phases: &mut [u8], unit: &Unit, alive: Alive) {
-    if alive.count_ones() == 1 {
+    if alive.is_power_of_two() {
         phases[unit.ordinal as usize] = alive.trailing_zeros() as u8;
     } else {
         phases[unit.ordinal as usize] = UNKNOWN;
