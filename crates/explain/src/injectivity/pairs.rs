@@ -100,6 +100,7 @@ pub fn prove_injective(
         modulus: f64::INFINITY,
         orientation: 0,
         undefined: false,
+        left: effort.matrices.max(effort.pairs).saturating_mul(16),
     };
     search.run(effort, budget, progress)
 }
@@ -114,6 +115,8 @@ struct PairSearch<'a> {
     orientation: i8,
     /// Whether some box could not be bounded.
     undefined: bool,
+    /// Matrices that may still be formed, for all pairs together.
+    left: usize,
 }
 
 enum Settled {
@@ -142,7 +145,7 @@ impl PairSearch<'_> {
             heap.push(Pair { a: a.clone(), b: b.clone(), size, number });
         };
         while let Some(pair) = heap.pop() {
-            if pairs >= effort.pairs || budget.stop().is_some() {
+            if pairs >= effort.pairs || self.left == 0 || budget.stop().is_some() {
                 heap.push(pair);
                 break;
             }
@@ -248,8 +251,11 @@ impl PairSearch<'_> {
         }
         // Boxes that are far apart are told apart by their outputs; the rank of what lies between need not be full.
         let touching = same || self.touching(a, b);
-        let mut work = if touching { effort.matrices } else { effort.matrices / 16 };
-        match full_rank_from(self.bounder, &secant, &mut slopes, &self.directions, k, &mut work) {
+        let allowed = if touching { effort.matrices } else { effort.matrices / 16 }.min(self.left);
+        let mut work = allowed;
+        let answer = full_rank_from(self.bounder, &secant, &mut slopes, &self.directions, k, &mut work);
+        self.left -= (allowed - work).min(self.left);
+        match answer {
             RankAnswer::Full(proof) => {
                 self.modulus = self.modulus.min(proof.modulus);
                 self.orientation = proof.orientation;
