@@ -3,6 +3,8 @@
 //! A leading axis of an input that is not fixed is the batch, and is 1. Constants are the file's numbers, exactly; what has to
 //! be computed of them (1/c, BatchNormalization's scale) carries a radius. What is not listed in `node` is not checkable.
 
+mod affine;
+mod layout;
 mod node;
 mod tensor;
 mod window;
@@ -14,6 +16,9 @@ use netinverse_onnx::{Dimension, Graph, Model, TensorData};
 use crate::Trouble;
 use crate::kernel::{Map, Matrix, Network, Op, Step};
 use tensor::{Tensor, Value};
+
+/// What an operator makes of its inputs.
+type Lowered = Result<Value, Trouble>;
 
 /// The most elements that the values of a network may have together, and the most entries of its matrices.
 const MOST_ELEMENTS: usize = 1 << 26;
@@ -141,7 +146,7 @@ impl Lowering {
             *id
         } else {
             let flat: Vec<Value> = parts.into_iter().map(Value::reshaped_flat).collect();
-            match node::concatenate(self, &flat, 0)? {
+            match layout::concatenate(self, &flat, 0)? {
                 Value::Flow { id, .. } => id,
                 Value::Constant(tensor) => {
                     // f does not depend on its input.
