@@ -27,6 +27,8 @@ pub struct LinearForms {
     pub slopes: Vec<f64>,
     /// One number for each form, rounded down.
     pub constants: Vec<f64>,
+    /// What was taken off each constant for rounding.
+    errors: Vec<f64>,
 }
 
 impl LinearForms {
@@ -38,6 +40,13 @@ impl LinearForms {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.constants.is_empty()
+    }
+
+    /// Lowers every constant by a multiple of what rounding took off it: a proof from other roundings then finds the forms true too.
+    pub fn slacken(&mut self, times: f64) {
+        for (constant, error) in self.constants.iter_mut().zip(&self.errors) {
+            *constant = (*constant - times * error).next_down();
+        }
     }
 
     /// The slopes and the constant of form k.
@@ -142,6 +151,7 @@ pub(crate) fn push(program: &Program, workspace: &mut Workspace, seeds: &Seeds, 
     forms.inputs = n;
     forms.slopes.clear();
     forms.constants.clear();
+    forms.errors.clear();
     let stride = padded(n);
     let unit = gamma(terms + 8);
     for k in 0..rows {
@@ -153,6 +163,7 @@ pub(crate) fn push(program: &Program, workspace: &mut Workspace, seeds: &Seeds, 
         }
         let error = (scratch.errors[k] + unit * scratch.magnitudes[k]) * inflation(terms + 8) + TINY;
         forms.constants.push((scratch.constants[k] - error).next_down());
+        forms.errors.push(error);
     }
 }
 

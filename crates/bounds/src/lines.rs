@@ -25,6 +25,10 @@ pub struct LinePair {
 const ZERO: Line = Line { slope: 0.0, offset: 0.0 };
 const IDENTITY: Line = Line { slope: 1.0, offset: 0.0 };
 
+/// Below a ReLU the identity is taken where u is more than this times −l. Boxes around 0 make u = −l common, and there the last
+/// digit would choose: whoever bounds the same box with other roundings would come to another form.
+const TIE: f64 = 1.0 + 1.0 / 1_048_576.0;
+
 /// The lines around max(z, 0): exact where the sign is known; else the chord above and, below, the line of slope 1 or 0
 /// that leaves the smaller area.
 #[inline(always)]
@@ -36,7 +40,7 @@ pub(crate) fn relu(l: f64, u: f64) -> LinePair {
         return LinePair { lower: ZERO, upper: ZERO };
     }
     let upper = relu_chord(l, u);
-    LinePair { lower: if u > -l { IDENTITY } else { ZERO }, upper }
+    LinePair { lower: if u > -l * TIE { IDENTITY } else { ZERO }, upper }
 }
 
 /// A line above max(z, 0) on l < 0 < u: the chord, its offset rounded so that it lies above at both ends.

@@ -41,6 +41,10 @@ pub enum State {
     Cut,
 }
 
+/// Forms are lowered by this many times their rounding errors more than is needed: whoever checks a leaf with error terms of
+/// their own, and so with lines that differ in the last digits, must come to the same claims.
+const ROOM: f64 = 8.0;
+
 /// A row that misses a decision by less than this may do so by rounding alone.
 const NEARLY: f64 = 1e-9;
 
@@ -170,6 +174,7 @@ impl Cell {
             constants.push(-row.outer);
         }
         bounder.lower_forms(rows, constants, workspace, forms);
+        forms.slacken(ROOM);
         let count = self.open_rows.len();
         for (k, row) in open().enumerate() {
             self.add_inputs(row, 1.0, k, forms);
