@@ -29,6 +29,8 @@ pub enum FileFormat {
     Png,
     /// The complete preimage as a drawing, which the report draws.
     Svg,
+    /// Everything as a page, which the report draws.
+    Html,
 }
 
 /// What a file needs to know of the network's inputs.
@@ -62,9 +64,10 @@ impl FileFormat {
             Some("csv") => Ok(FileFormat::Csv),
             Some("png") => Ok(FileFormat::Png),
             Some("svg") => Ok(FileFormat::Svg),
+            Some("html") => Ok(FileFormat::Html),
             _ => Err(Error::input(format!("`{}` has no extension that is known here", path.display()))
                 .at(Place::Option("-o".into()))
-                .hint("answers are written as .json .jsonl .npz .npy .csv .png, a complete preimage as .svg too")),
+                .hint("answers are written as .json .jsonl .npz .npy .csv .png .html, a complete preimage as .svg too")),
         }
     }
 
@@ -187,7 +190,9 @@ pub fn write(path: &Path, inversion: &Inversion, layout: &Layout) -> Result<()> 
             };
             sheet::write(path, &inputs, shape, columns, range)
         }
-        FileFormat::Svg => Err(Error::input("a drawing is the report's").at(Place::file(path))),
+        FileFormat::Svg | FileFormat::Html => {
+            Err(Error::input("drawings and pages are the report's").at(Place::file(path)))
+        }
     }
 }
 

@@ -289,19 +289,20 @@ fn vector(text: &mut String, letter: &str, values: &[f64], names: &[String]) {
     let _ = writeln!(text, "    {letter}: {}", shown.join(", "));
 }
 
-fn plural(count: usize, one: &str, many: &str) -> String {
+/// A count and its noun.
+pub fn plural(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
 /// Ten digits: enough to see, the files have all of them.
-fn number(value: f64) -> String {
+pub fn number(value: f64) -> String {
     let rounded: f64 = format!("{value:.9e}").parse().unwrap_or(value);
     let size = rounded.abs();
     if size != 0.0 && !(1e-5..1e10).contains(&size) { format!("{rounded:e}") } else { format!("{rounded}") }
 }
 
 /// Three digits, rounded down: what is proved stays proved.
-fn short_down(value: f64) -> String {
+pub fn short_down(value: f64) -> String {
     let rounded: f64 = format!("{value:.2e}").parse().unwrap_or(value);
     // A unit of the third digit lower where the nearest three digits are more.
     let unit = 10f64.powf(value.abs().log10().floor() - 2.0);
@@ -309,7 +310,7 @@ fn short_down(value: f64) -> String {
 }
 
 /// Three digits.
-fn short(value: f64) -> String {
+pub fn short(value: f64) -> String {
     let rounded: f64 = format!("{value:.2e}").parse().unwrap_or(value);
     let size = rounded.abs();
     if size != 0.0 && !(1e-4..1e6).contains(&size) { format!("{rounded:e}") } else { format!("{rounded}") }

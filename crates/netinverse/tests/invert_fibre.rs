@@ -45,6 +45,10 @@ fn a_complete_preimage_is_the_diamond_that_it_should_be() {
     assert!((x[0] - 0.75).abs() < 1e-9 && x[1].abs() < 1e-9, "{x:?}");
     let svg = fs::read_to_string(folder.path().join("all.svg")).unwrap();
     assert!(svg.starts_with("<svg ") && svg.contains("1 component"));
+    let asked = ["--target", "0.5", "--bounds", "-1,1", "--complete", "-o", "all.html"];
+    answer(folder.path(), &asked, 0);
+    let page = fs::read_to_string(folder.path().join("all.html")).unwrap();
+    assert!(page.contains("All of the preimage") && page.contains("data:image/svg+xml;base64,"));
 
     // The level 0 is the plateau |x0| + |x1| ≤ 1/4, of area 1/8; the reference lies in it.
     let found = answer(folder.path(), &["--target", "0", "--bounds", "-1,1", "--complete"], 0);

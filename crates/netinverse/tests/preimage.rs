@@ -366,6 +366,14 @@ fn answers_are_searched_sampled_and_drawn() {
     let svg = fs::read_to_string(path.join("p.svg")).unwrap();
     assert!(svg.contains("class=\"in\"") && svg.contains("x2") && svg.ends_with("</svg>\n"));
     assert_eq!(&fs::read(path.join("p.png")).unwrap()[1..4], b"PNG");
+    let output = run(path, &["picture", "a.preimage", "--axes", "2,0", "-o", "p.html"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let page = fs::read_to_string(path.join("p.html")).unwrap();
+    // What is proved, the picture as a picture, the command that gives the page.
+    for wanted in ["of the box, proved", "data:image/svg+xml;base64,", "preimage picture a.preimage --axes 2,0"] {
+        assert!(page.contains(wanted), "`{wanted}` is not in the page");
+    }
+    assert!(!page.contains("<script") && !page.contains("http://"));
 }
 
 #[test]

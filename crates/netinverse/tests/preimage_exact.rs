@@ -148,6 +148,9 @@ fn answers_are_saved_used_and_refused_when_damaged() {
     assert_eq!(run(path, &["contains", "a.preimage", "0.75,0.1"]).status.code(), Some(3));
     assert_eq!(run(path, &["picture", "a.preimage", "-o", "a.svg"]).status.code(), Some(0));
     assert!(fs::read_to_string(path.join("a.svg")).unwrap().contains("class=\"in\""));
+    assert_eq!(run(path, &["picture", "a.preimage", "-o", "a.html"]).status.code(), Some(0));
+    let page = fs::read_to_string(path.join("a.html")).unwrap();
+    assert!(page.contains("found exactly") && page.contains("data:image/svg+xml;base64,"));
     for refused in [
         run(path, &["sample", "a.preimage"]),
         run(path, &["net.onnx", "--resume", "a.preimage"]),

@@ -1,5 +1,7 @@
 use std::fmt::Write as _;
 
+use base64::Engine as _;
+
 use crate::Picture;
 
 /// Text made safe for HTML and attributes.
@@ -118,6 +120,18 @@ impl Section {
         self
     }
 
+    /// A drawing that is an SVG file of its own, from [`crate::Plane`] or of a preimage: its styles stay inside it.
+    #[must_use]
+    pub fn drawing(mut self, svg: &str, caption: &str) -> Self {
+        let encoded = base64::engine::general_purpose::STANDARD.encode(svg);
+        let caption = escape(caption);
+        let _ = writeln!(
+            self.html,
+            "<figure class=\"wide drawing\"><img src=\"data:image/svg+xml;base64,{encoded}\" alt=\"{caption}\"><figcaption>{caption}</figcaption></figure>",
+        );
+        self
+    }
+
     /// HTML made by the caller, in a figure; the caller escapes its text.
     #[must_use]
     pub fn figure(mut self, html: &str) -> Self {
@@ -136,9 +150,7 @@ impl Section {
         for row in rows {
             self.html.push_str("<tr>");
             for cell in row {
-                let number =
-                    cell.starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '+' || c == '≤');
-                let class = if number { " class=\"number\"" } else { "" };
+                let class = if is_number(cell) { " class=\"number\"" } else { "" };
                 let _ = write!(self.html, "<td{class}>{}</td>", escape(cell));
             }
             self.html.push_str("</tr>\n");
@@ -153,6 +165,12 @@ impl Section {
         let _ = writeln!(self.html, "<pre><code>{}</code></pre>", escape(command));
         self
     }
+}
+
+/// Whether a cell is a number, a bound or a percentage, and nothing else.
+fn is_number(cell: &str) -> bool {
+    let bare = cell.trim_start_matches(['≤', '≥', ' ']).trim_end_matches([' ', '%']);
+    bare.parse::<f64>().is_ok()
 }
 
 const STYLE: &str = r"
@@ -172,6 +190,7 @@ figure { margin: 0; max-width: 100%; }
 .pictures figcaption { max-width: 17rem; }
 figcaption { font-size: .85rem; color: var(--muted); margin-top: .3rem; }
 .wide { margin: 1rem 0; }
+.drawing img { width: min(100%, 36rem); height: auto; display: block; }
 .chart { width: 100%; height: auto; display: block; }
 .chart text { font: 12px system-ui, sans-serif; fill: var(--ink); }
 .chart .axis { fill: var(--muted); }
@@ -187,7 +206,7 @@ code { font: .88rem ui-monospace, 'SF Mono', Menlo, Consolas, monospace; }
 .layers .bar { height: .55rem; background: var(--card); border: 1px solid var(--line); border-radius: 3px; margin: .2rem 0; overflow: hidden; }
 .layers .bar i { display: block; height: 100%; background: var(--accent); }
 .layers p { margin: .15rem 0 0; font-size: .92rem; }
-p, h1, h2, figcaption { overflow-wrap: anywhere; }
+p, h1, h2, figcaption, footer, td { overflow-wrap: anywhere; }
 footer { margin-top: 3rem; color: var(--muted); font-size: .85rem; border-top: 1px solid var(--line); padding-top: .8rem; }
 @media print { body { font-size: 11pt; } main { max-width: none; padding: 0; } section { break-inside: avoid-page; } figure, table { break-inside: avoid; } pre { white-space: pre-wrap; } }
 ";
@@ -211,5 +230,11 @@ mod tests {
         assert!(html.contains("data:image/png;base64,") && html.contains("a &quot;pixel&quot;"));
         assert!(!html.contains("http://") && !html.contains("https://"), "no request leaves the page");
         assert!(html.contains(r#"<td class="number">1.5</td>"#));
+    }
+
+    #[test]
+    fn numbers_are_told_from_sentences() {
+        assert!(["1.5", "-2e-7", "≤ 3", "12 %"].iter().all(|cell| is_number(cell)));
+        assert!(["1 polytope", "2 <= V <= 3", "", "3 × 4"].iter().all(|cell| !is_number(cell)));
     }
 }

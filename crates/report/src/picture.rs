@@ -18,6 +18,15 @@ impl Picture {
         Self::from_values(width, height, values, |value| [(value.clamp(0.0, 1.0) * 255.0).round() as u8; 3])
     }
 
+    /// Coloured pixels from red, green and blue in [0, 1], row-major; values outside are clipped.
+    ///
+    /// Panics unless there are `width · height` pixels.
+    pub fn color(width: usize, height: usize, pixels: &[[f64; 3]]) -> Self {
+        assert_eq!(pixels.len(), width * height, "one colour a pixel");
+        let byte = |value: f64| (value.clamp(0.0, 1.0) * 255.0).round() as u8;
+        Picture { width, height, rgb: pixels.iter().flat_map(|pixel| pixel.map(byte)).collect() }
+    }
+
     /// Signed values on a diverging scale: blue below zero, white at zero, orange above; `limit` is the
     /// magnitude of full colour.
     pub fn signed(width: usize, height: usize, values: &[f64], limit: f64) -> Self {
@@ -55,6 +64,12 @@ impl Picture {
             }
         }
         sheet
+    }
+
+    /// The picture with pixels as squares, so large that its longer side is about `side` pixels.
+    #[must_use]
+    pub fn enlarged_to(&self, side: usize) -> Self {
+        self.enlarged((side / self.width.max(self.height)).clamp(1, 8))
     }
 
     /// Every pixel as a square of `factor` pixels.

@@ -13,6 +13,7 @@ mod explain;
 mod inspect;
 mod invert;
 mod output;
+mod page;
 mod preimage;
 mod train;
 mod verify;

@@ -104,7 +104,7 @@ pub(crate) fn run(options: &BuildOptions, console: &Console) -> Result<Outcome> 
         text(path, &answer.json()?)?;
     }
     if let Some(path) = &files.html {
-        text(path, &page::page(&answer, &command(options)))?;
+        text(path, &page::page(&answer))?;
     }
     for path in [&files.inverse, &files.json, &files.html].into_iter().flatten() {
         console.line(&format!("written: {}", path.display()));
@@ -248,26 +248,4 @@ fn round_trips(
 
 fn ports<'a>(slots: impl Iterator<Item = &'a Slot>) -> Vec<Port> {
     slots.map(|slot| Port { name: slot.name.clone(), shape: slot.shape.to_vec() }).collect()
-}
-
-/// The command that gives the same report.
-fn command(options: &BuildOptions) -> String {
-    let mut words = vec!["netinverse build".to_string(), options.model.display().to_string()];
-    for (flag, values) in [("--output", &options.outputs), ("--given", &options.given)] {
-        words.extend(values.iter().flat_map(|value| [flag.to_string(), value.clone()]));
-    }
-    for (flag, value) in [
-        ("--data", &options.data),
-        ("--targets", &options.targets),
-        ("--rows", &options.rows),
-        ("--bounds", &options.bounds),
-    ] {
-        words.extend(value.iter().flat_map(|value| [flag.to_string(), value.clone()]));
-    }
-    if let Some(precision) = options.precision {
-        let name = if precision == PrecisionOption::F64 { "f64" } else { "f32" };
-        words.extend(["--precision".to_string(), name.to_string()]);
-    }
-    words.extend(options.files.iter().flat_map(|path| ["-o".to_string(), path.display().to_string()]));
-    words.join(" ")
 }

@@ -4,8 +4,9 @@ use netinverse_report::{Page, Section};
 
 use super::answer::Answer;
 use super::text::{domain, errors, exact, ports};
+use crate::cli::page::typed;
 
-pub(super) fn page(answer: &Answer, command: &str) -> String {
+pub(super) fn page(answer: &Answer) -> String {
     let mut page = Page::new(
         format!("The inverse of {} as a network", answer.model.path),
         format!("It takes {} and gives {}.", ports(&answer.inputs), ports(&answer.outputs)),
@@ -18,7 +19,7 @@ pub(super) fn page(answer: &Answer, command: &str) -> String {
         "{} nodes and {} constants in {}.",
         answer.nodes, answer.parameters, answer.precision
     ));
-    page.push(section.command(command));
+    page.push(section.command(&typed()));
 
     let trips = [("f(g(y)) = y", &answer.f_of_g), ("g(f(x)) = x", &answer.g_of_f)];
     let rows: Vec<Vec<String>> = trips

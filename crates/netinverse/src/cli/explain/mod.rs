@@ -62,8 +62,7 @@ pub(crate) fn run(options: &ExplainOptions, console: &Console) -> Result<Outcome
     }
     if let Some(path) = &options.file {
         let text = if has_extension(path, "html") {
-            let command = command(options);
-            page::page(&explanation, &network, &question, &model.path, &command, answer.seconds)
+            page::page(&explanation, &network, &question, &model.path, answer.seconds)
         } else {
             json(&answer)?
         };
@@ -199,31 +198,4 @@ fn check_file(path: &Path) -> Result<()> {
         }
         _ => Ok(()),
     }
-}
-
-/// The command as typed, for the report.
-fn command(options: &ExplainOptions) -> String {
-    let rows = options.rows.map(|rows| {
-        let end = rows.end.map_or(String::new(), |end| end.to_string());
-        format!("{}..{end}", rows.start)
-    });
-    let file = options.file.as_ref().map(|file| file.display().to_string());
-    let named = [
-        ("--data", options.data.clone()),
-        ("--rows", rows),
-        ("--labels", options.labels.clone()),
-        ("--bounds", options.bounds.clone()),
-        ("--point", options.point.clone()),
-        ("--output", options.output.clone()),
-        ("--clusters", options.clusters.then(String::new)),
-        ("-o", file),
-    ];
-    let mut words = vec!["netinverse explain".to_string(), options.model.display().to_string()];
-    for (name, value) in named {
-        if let Some(value) = value {
-            words.push(name.into());
-            words.extend(Some(value).filter(|value| !value.is_empty()));
-        }
-    }
-    words.join(" ")
 }

@@ -2,22 +2,19 @@
 
 use std::fmt::Write as _;
 
-use netinverse_answer::sheet::ImageShape;
 use netinverse_explain::{
     Explanation, Question, Verdict, cluster_lines, counting_lines, data_lines, jacobian_lines, point_lines,
 };
 use netinverse_network::Network;
 use netinverse_report::{Bars, Lines, Page, Picture, Section, escape};
 
-/// The least side of a picture on the screen.
-const SIDE: usize = 140;
+use crate::cli::page::{Draw, capital, image_shape, typed};
 
 pub(super) fn page(
     e: &Explanation,
     network: &Network,
     question: &Question,
     model: &str,
-    command: &str,
     seconds: f64,
 ) -> String {
     let lead = format!(
@@ -25,11 +22,12 @@ pub(super) fn page(
         e.free_inputs, e.outputs, e.domain.source
     );
     let mut page = Page::new(format!("Is there an inverse of {model}?"), lead);
-    let image = match network.inputs() {
-        [only] => ImageShape::of(&network.value(*only).shape),
-        _ => None,
-    };
-    let draw = image.filter(|image| image.channels == 1).map(|image| Draw { image, question });
+    let region = &question.region;
+    let range = (
+        region.lower.iter().copied().fold(f64::INFINITY, f64::min),
+        region.upper.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+    );
+    let draw = image_shape(network).map(|image| Draw { image, range });
     let mut verdict = Section::new("Verdict").finding(match e.verdict {
         Verdict::Invertible => "Yes: one input for every output it takes. Proved.",
         Verdict::NotInvertible => "No: different inputs share an output. Proved.",
@@ -39,7 +37,7 @@ pub(super) fn page(
     for statement in &e.evidence {
         verdict = verdict.text(&capital(&statement.labelled()));
     }
-    page.push(verdict.command(command));
+    page.push(verdict.command(&typed()));
     page.push(
         Section::new("Where the dimensions of the input go")
             .text("Dimensions of the input that are left after each layer on a typical row, at most; singular values of what is linear.")
@@ -55,8 +53,8 @@ pub(super) fn page(
         if let Some(draw) = &draw {
             let difference: Vec<f64> = collision.x1.iter().zip(&collision.x2).map(|(a, b)| b - a).collect();
             section = section.pictures(&[
-                (&draw.grey(&collision.x1), "x₁".into()),
-                (&draw.grey(&collision.x2), "x₂, with the same output".into()),
+                (&draw.plain(&collision.x1), "x₁".into()),
+                (&draw.plain(&collision.x2), "x₂, with the same output".into()),
                 (&draw.signed(&difference), "x₂ − x₁: orange above zero, blue below".into()),
             ]);
         }
@@ -85,7 +83,7 @@ pub(super) fn page(
         for taken in e.taken.iter().take(3) {
             let unseen: Vec<f64> = taken.x.iter().zip(&taken.seen).map(|(x, s)| x - s).collect();
             section = section.pictures(&[
-                (&draw.grey(&taken.x), "an input".into()),
+                (&draw.plain(&taken.x), "an input".into()),
                 (&draw.signed(&taken.seen), "what the outputs see of it".into()),
                 (&draw.signed(&unseen), "what they do not: it can be anything".into()),
             ]);
@@ -113,7 +111,7 @@ pub(super) fn page(
             section = section.text(&capital(&line));
         }
         if let Some(draw) = &draw {
-            section = section.pictures(&[(&draw.grey(&at.x), "x".into())]);
+            section = section.pictures(&[(&draw.plain(&at.x), "x".into())]);
         }
         page.push(section);
     }
@@ -131,7 +129,7 @@ pub(super) fn page(
                 .map(|c| {
                     let caption =
                         format!("{} {}: {} rows ({:.0} %)", clusters.kind, c.class, c.rows, 100.0 * c.share);
-                    (draw.grey(data.row(c.representative)), caption)
+                    (draw.plain(data.row(c.representative)), caption)
                 })
                 .collect();
             let pictures: Vec<(&Picture, String)> = pictures.iter().map(|(p, c)| (p, c.clone())).collect();
@@ -146,44 +144,6 @@ pub(super) fn page(
     page.push(advice);
     page.footer(format!("netinverse {} · {seconds:.1} s", env!("CARGO_PKG_VERSION")));
     page.html()
-}
-
-/// With a capital, as a paragraph begins; symbols stay as they are.
-fn capital(line: &str) -> String {
-    let mut letters = line.chars();
-    match letters.next() {
-        Some(first)
-            if first.is_ascii_lowercase() && letters.clone().next().is_some_and(char::is_alphabetic) =>
-        {
-            first.to_ascii_uppercase().to_string() + letters.as_str()
-        }
-        _ => line.to_string(),
-    }
-}
-
-/// How inputs become pictures.
-struct Draw<'a> {
-    image: ImageShape,
-    question: &'a Question,
-}
-
-impl Draw<'_> {
-    fn factor(&self) -> usize {
-        (SIDE / self.image.width.max(self.image.height)).clamp(1, 8)
-    }
-
-    fn grey(&self, x: &[f64]) -> Picture {
-        let region = &self.question.region;
-        let low = region.lower.iter().copied().fold(f64::INFINITY, f64::min);
-        let high = region.upper.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let values: Vec<f64> = x.iter().map(|v| (v - low) / (high - low).max(f64::MIN_POSITIVE)).collect();
-        Picture::grey(self.image.width, self.image.height, &values).enlarged(self.factor())
-    }
-
-    fn signed(&self, x: &[f64]) -> Picture {
-        let limit = x.iter().fold(0.0f64, |limit, v| limit.max(v.abs()));
-        Picture::signed(self.image.width, self.image.height, x, limit).enlarged(self.factor())
-    }
 }
 
 /// The network as a column of layers, each as wide as what is left of the input.

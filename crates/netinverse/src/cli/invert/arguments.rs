@@ -126,7 +126,7 @@ pub(crate) struct InvertOptions {
     /// How to print
     #[arg(long, value_enum, default_value_t = InvertFormat::Text, help_heading = "Answers")]
     pub(crate) format: InvertFormat,
-    /// Write the answer here: .json .jsonl .npz .npy .csv .png, and .svg of a complete preimage
+    /// Write the answer here: .json .jsonl .npz .npy .csv .png, a page .html, and .svg of a complete preimage
     #[arg(short = 'o', long = "out", value_name = "FILE", help_heading = "Answers")]
     pub(crate) file: Option<PathBuf>,
     /// Go on where an earlier run of the same question stopped: its .json or .jsonl

@@ -4,6 +4,8 @@ use netinverse_answer::Inversion;
 use netinverse_invert::question::Problem;
 use netinverse_report::{Axis, Level, Plane};
 
+use crate::cli::page::file_name;
+
 /// The drawing, or `None` where nothing of any preimage is known.
 pub(super) fn plane(inversion: &Inversion, problem: &Problem, model: &str) -> Option<Plane> {
     let inputs = inversion.queries.iter().find_map(|query| query.preimage.as_ref())?.inputs;
@@ -35,9 +37,8 @@ pub(super) fn plane(inversion: &Inversion, problem: &Problem, model: &str) -> Op
         }
         level
     });
-    let name = std::path::Path::new(model).file_name().map_or_else(|| model.into(), |n| n.to_string_lossy());
     Some(Plane {
-        title: format!("All inputs of {name} for {output}"),
+        title: format!("All inputs of {} for {output}", file_name(model)),
         axes: inputs.map(axis),
         levels: levels.collect(),
         cross: problem.near.as_ref().and_then(|rows| rows.first()).map(|near| inputs.map(|i| near[i])),

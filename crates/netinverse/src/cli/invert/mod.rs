@@ -2,6 +2,7 @@
 
 pub(crate) mod arguments;
 mod drawing;
+mod page;
 mod prior;
 mod question;
 
@@ -11,7 +12,6 @@ use std::path::Path;
 use std::time::Instant;
 
 use netinverse_answer::files::{self, FileFormat, Layout};
-use netinverse_answer::sheet::ImageShape;
 use netinverse_answer::text::{MAX_TABLES, Names, render, summary};
 use netinverse_answer::{Inversion, Line, Model, Query, SCHEMA, Status, earlier};
 use netinverse_base::{Budget, Error, ErrorKind, Result, StopReason};
@@ -168,28 +168,29 @@ fn save(
                 console.line(&format!("note: there is nothing to draw, {} is not written", path.display()));
                 return Ok(());
             };
-            write_atomically(path, |writer| {
-                writer.write_all(plane.svg().as_bytes()).map_err(|error| Error::io(path, &error))
-            })?;
+            write_text(path, &plane.svg())?;
         }
+        FileFormat::Html => write_text(path, &page::page(inversion, prepared.problem(), layout))?,
         _ => files::write(path, inversion, layout)?,
     }
     console.line(&format!("written: {}", path.display()));
     Ok(())
 }
 
+fn write_text(path: &Path, text: &str) -> Result<()> {
+    write_atomically(path, |writer| {
+        writer.write_all(text.as_bytes()).map_err(|error| Error::io(path, &error))
+    })
+}
+
 /// How inputs look, for files.
 fn layout(network: &Network, prepared: &Prepared) -> Layout {
-    let image = match network.inputs() {
-        [only] => ImageShape::of(&network.value(*only).shape),
-        _ => None,
-    };
     let problem = prepared.problem();
     Layout {
         inputs: network.input_size(),
         outputs: network.output_size(),
         plane: problem.complete,
-        image,
+        image: super::page::image_shape(network),
         range: prepared.range(),
         input_names: problem.input_names.clone(),
         output_names: problem.output_names.clone(),

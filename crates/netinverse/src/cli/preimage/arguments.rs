@@ -13,7 +13,7 @@ use crate::cli::arguments::{Format, Limits};
     subcommand_negates_reqs = true,
     after_help = "\
 Every volume that is printed is proved: V_lo <= volume of {x in the box : f(x) is as asked} <= V_hi.
-The answer goes to the file of -o: .preimage (everything; can be resumed, merged, sampled, drawn), .json, .svg, .png.
+The answer goes to the file of -o: .preimage (everything; can be resumed, merged, sampled, drawn), .json, .svg, .png, .html (a report).
 With --exact it is the whole preimage of a piecewise-linear network: polytopes of every dimension, none missing.
 Exit status: 0 the goal is reached, 1 proved empty, 2 bad input, 3 stopped before the goal."
 )]
@@ -76,7 +76,7 @@ pub(crate) struct PreimageOptions {
     #[arg(long, value_name = "W", value_parser = width, help_heading = "Goal")]
     pub(crate) min_width: Option<f64>,
 
-    /// Where the answer goes: .preimage .json .svg .png
+    /// Where the answer goes: .preimage .json .svg .png, a report .html
     #[arg(short = 'o', long = "save", value_name = "FILE", help_heading = "Answer")]
     pub(crate) file: Option<PathBuf>,
     /// Go on from this answer
@@ -144,7 +144,7 @@ pub(crate) enum Using {
         /// The shadow of the inner pieces instead of a slice
         #[arg(long)]
         project: bool,
-        /// .svg, or .png for a slice
+        /// .svg, .html with the report around it, or .png for a slice
         #[arg(short = 'o', long = "save", value_name = "FILE")]
         file: PathBuf,
     },

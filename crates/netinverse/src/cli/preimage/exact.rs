@@ -1,6 +1,5 @@
 //! `netinverse preimage --exact`: every linear region that meets the target.
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 use std::time::Instant;
@@ -18,8 +17,8 @@ use netinverse_spec::Formula;
 use serde::Serialize;
 
 use super::arguments::PreimageOptions;
-use super::text::{down, up};
-use super::{has_extension, question, using};
+use super::text::{Facts, down, lines, up};
+use super::{free_inputs, has_extension, page, question, using};
 use crate::cli::{Console, Outcome, arguments::Format, output};
 
 /// Solutions of lower dimension that are printed one by one.
@@ -79,7 +78,7 @@ pub(super) fn run(
 pub(super) fn tell(options: &PreimageOptions, answer: &ExactAnswer, console: &Console) -> Result<Outcome> {
     console.clear();
     output::print(&match options.format {
-        Format::Text => text(answer),
+        Format::Text => lines(&facts(answer)),
         Format::Json => json(answer)?,
     })?;
     if let Some(path) = &options.file {
@@ -92,14 +91,12 @@ pub(super) fn tell(options: &PreimageOptions, answer: &ExactAnswer, console: &Co
     })
 }
 
-/// For people.
-fn text(answer: &ExactAnswer) -> String {
+/// What an exact answer says.
+fn facts(answer: &ExactAnswer) -> Facts {
     let header = &answer.header;
     let volume = &header.volume;
-    let mut text = String::new();
-    let mut line = |name: &str, value: String| {
-        let _ = writeln!(text, "{name:<10}  {value}");
-    };
+    let mut facts = Facts::new();
+    let mut line = |name: &'static str, value: String| facts.push((name, value));
     let count =
         |n: usize, one: &str, many: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {many}") };
     let inputs = count(volume.dimensions, "input", "inputs");
@@ -176,7 +173,7 @@ fn text(answer: &ExactAnswer) -> String {
     if let Some(why) = &header.stopped_by {
         line("stopped by", format!("{why}: {} left", count(header.open, "cell", "cells")));
     }
-    text
+    facts
 }
 
 /// Both ends with enough digits to tell them apart.
@@ -217,8 +214,15 @@ pub(super) fn save(answer: &ExactAnswer, path: &Path) -> Result<()> {
         return write_text(path, json(answer)?.as_bytes());
     }
     let header = &answer.header;
-    let free = (0..header.lower.len()).filter(|&i| header.lower[i] < header.upper[i]);
-    let &[i, j] = &free.take(2).collect::<Vec<_>>()[..] else {
+    let free: Vec<usize> = free_inputs(&header.lower, &header.upper).take(2).collect();
+    if has_extension(path, "html") {
+        let plane = match free[..] {
+            [i, j] => Some(([i, j], middle(answer))),
+            _ => None,
+        };
+        return written_page(answer, plane, path);
+    }
+    let &[i, j] = &free[..] else {
         return Err(Error::input("a picture needs two inputs that are not fixed").at(Place::file(path)));
     };
     picture(answer, [i, j], &middle(answer), path)
@@ -229,11 +233,33 @@ pub(super) fn middle(answer: &ExactAnswer) -> Vec<f64> {
     answer.header.lower.iter().zip(&answer.header.upper).map(|(lo, hi)| lo.midpoint(*hi)).collect()
 }
 
+/// The report, with the slice along two inputs through a point.
+fn written_page(answer: &ExactAnswer, plane: Option<([usize; 2], Vec<f64>)>, path: &Path) -> Result<()> {
+    let drawing = match plane {
+        Some((axes, at)) => Some((answer.svg(axes, &at)?, page::slice(axes, &at))),
+        None => None,
+    };
+    let header = &answer.header;
+    let told = page::Told {
+        model: &header.model,
+        question: &header.asked,
+        bounds: (&header.lower, &header.upper),
+        volume: (header.volume.lower, header.volume.upper, header.volume.whole),
+        facts: facts(answer),
+        exact: true,
+        drawing,
+    };
+    write_text(path, page::page(&told).as_bytes())
+}
+
 pub(super) fn picture(answer: &ExactAnswer, axes: [usize; 2], at: &[f64], path: &Path) -> Result<()> {
+    if has_extension(path, "html") {
+        return written_page(answer, Some((axes, at.to_vec())), path);
+    }
     if !has_extension(path, "svg") {
         return Err(Error::unsupported("a picture of an exact preimage other than .svg")
             .at(Place::file(path))
-            .hint("write it as .svg"));
+            .hint("write it as .svg or .html"));
     }
     write_text(path, answer.svg(axes, at)?.as_bytes())
 }

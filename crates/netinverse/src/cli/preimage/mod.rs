@@ -2,6 +2,7 @@
 
 pub(crate) mod arguments;
 mod exact;
+mod page;
 mod question;
 mod text;
 mod using;
@@ -42,7 +43,7 @@ pub(crate) fn run(options: &PreimageOptions, console: &Console) -> Result<Outcom
     };
     console.clear();
     output::print(&match options.format {
-        super::arguments::Format::Text => text::text(&answer),
+        super::arguments::Format::Text => text::lines(&text::facts(&answer)),
         super::arguments::Format::Json => text::json(&answer)?,
     })?;
     if let Some(path) = &options.file {
@@ -197,6 +198,11 @@ fn shard(text: &str) -> Result<Shard> {
             .at(Place::Option("--shard".into()))
             .hint("write I/N, parts counted from 1: `--shard 1/2` and `--shard 2/2`")),
     }
+}
+
+/// The inputs with an extent.
+fn free_inputs<'a>(lower: &'a [f64], upper: &'a [f64]) -> impl Iterator<Item = usize> + 'a {
+    (0..lower.len()).filter(|&i| lower[i] < upper[i])
 }
 
 /// Whether a path ends so.

@@ -6,14 +6,23 @@ use netinverse_base::{Error, ErrorKind, Result};
 use netinverse_preimage::{Answer, Header, Piece, Status};
 use serde::Serialize;
 
-/// For people.
-pub(super) fn text(answer: &Answer) -> String {
+/// What there is to say of an answer, a name and a sentence each.
+pub(super) type Facts = Vec<(&'static str, String)>;
+
+/// For people: a line for each fact.
+pub(super) fn lines(facts: &Facts) -> String {
+    facts.iter().fold(String::new(), |mut text, (name, value)| {
+        let _ = writeln!(text, "{name:<10}  {value}"); // writing to a string does not fail
+        text
+    })
+}
+
+/// What a paving proved.
+pub(super) fn facts(answer: &Answer) -> Facts {
     let Header { volume, pieces, .. } = &answer.header;
     let header = &answer.header;
-    let mut text = String::new();
-    let mut line = |name: &str, value: String| {
-        let _ = writeln!(text, "{name:<10}  {value}");
-    };
+    let mut facts = Facts::new();
+    let mut line = |name: &'static str, value: String| facts.push((name, value));
     let inputs = if volume.dimensions == 1 { "input" } else { "inputs" };
     match header.status {
         Status::Empty => line("preimage", "empty, proved: no input of the box has such outputs".into()),
@@ -52,7 +61,7 @@ pub(super) fn text(answer: &Answer) -> String {
     if let Some(why) = &header.stopped_by {
         line("stopped by", format!("{why}, before the goal"));
     }
-    text
+    facts
 }
 
 /// Seven digits that are at most the number: what is printed as proved is.

@@ -10,7 +10,7 @@ use netinverse_preimage::exact::{ExactAnswer, is_exact};
 use netinverse_preimage::{Answer, Picture, Question, View};
 
 use super::arguments::{NearNorm, Using};
-use super::{exact, has_extension, text};
+use super::{exact, has_extension, page, text};
 use crate::cli::{Outcome, output};
 
 /// Pixels of a picture's side.
@@ -167,10 +167,10 @@ pub(super) fn is_preimage(path: &Path) -> bool {
 
 /// Refuses, before any work, a file that could not be written in the end.
 pub(super) fn check_file(path: &Path) -> Result<()> {
-    if !["preimage", "json", "svg", "png"].iter().any(|extension| has_extension(path, extension)) {
+    if !["preimage", "json", "svg", "png", "html"].iter().any(|extension| has_extension(path, extension)) {
         return Err(Error::input(format!("`{}` has no extension that is known here", path.display()))
             .at(Place::Option("-o".into()))
-            .hint("answers are written as .preimage .json .svg .png"));
+            .hint("answers are written as .preimage .json .svg .png .html"));
     }
     match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         Some(folder) if !folder.is_dir() => {
@@ -190,9 +190,11 @@ pub(super) fn save(answer: &Answer, path: &Path) -> Result<()> {
         return write_text(path, text::json(answer)?.as_bytes());
     }
     let question = Question::of_header(&answer.header)?;
-    let free = (0..answer.header.lower.len()).filter(|&i| answer.header.lower[i] < answer.header.upper[i]);
-    let free: Vec<usize> = free.take(2).collect();
+    let free: Vec<usize> = super::free_inputs(&answer.header.lower, &answer.header.upper).take(2).collect();
     let &[i, j] = &free[..] else {
+        if has_extension(path, "html") {
+            return write_text(path, page::page(&told(answer, None)).as_bytes());
+        }
         return Err(Error::input("a picture needs two inputs that are not fixed").at(Place::file(path)));
     };
     picture(answer, &question, [i, j], View::Slice(middle(answer)), path)
@@ -204,10 +206,17 @@ fn picture(answer: &Answer, question: &Question, axes: [usize; 2], view: View, p
     if has_extension(path, "svg") {
         return write_text(path, svg.as_bytes());
     }
+    if has_extension(path, "html") {
+        let caption = match &picture.view {
+            View::Slice(at) => page::slice(axes, at),
+            View::Projection => page::projection(axes),
+        };
+        return write_text(path, page::page(&told(answer, Some((svg, caption)))).as_bytes());
+    }
     if !has_extension(path, "png") {
         return Err(Error::input(format!("`{}` has no extension that is known here", path.display()))
             .at(Place::Option("-o".into()))
-            .hint("pictures are written as .svg or .png"));
+            .hint("pictures are written as .svg or .png, with the report around them as .html"));
     }
     if picture.view == View::Projection {
         return Err(Error::unsupported("a projection as .png")
@@ -218,6 +227,20 @@ fn picture(answer: &Answer, question: &Question, axes: [usize; 2], view: View, p
     let value = |known: Option<bool>| known.map_or(0.0, |inside| if inside { 1.0 } else { -0.35 });
     let pixels: Vec<f64> = picture.raster(answer, question, PIXELS).into_iter().map(value).collect();
     write_text(path, &netinverse_report::Picture::signed(PIXELS, PIXELS, &pixels, 1.0).png())
+}
+
+/// What the report says of a paving.
+fn told(answer: &Answer, drawing: Option<(String, String)>) -> page::Told<'_> {
+    let header = &answer.header;
+    page::Told {
+        model: &header.model,
+        question: &header.asked,
+        bounds: (&header.lower, &header.upper),
+        volume: (header.volume.lower, header.volume.upper, header.volume.whole),
+        facts: text::facts(answer),
+        exact: false,
+        drawing,
+    }
 }
 
 fn write_text(path: &Path, bytes: &[u8]) -> Result<()> {
