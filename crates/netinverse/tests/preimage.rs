@@ -370,7 +370,9 @@ fn answers_are_searched_sampled_and_drawn() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let page = fs::read_to_string(path.join("p.html")).unwrap();
     // What is proved, the picture as a picture, the command that gives the page.
-    for wanted in ["of the box, proved", "data:image/svg+xml;base64,", "preimage picture a.preimage --axes 2,0"] {
+    for wanted in
+        ["of the box, proved", "data:image/svg+xml;base64,", "preimage picture a.preimage --axes 2,0"]
+    {
         assert!(page.contains(wanted), "`{wanted}` is not in the page");
     }
     assert!(!page.contains("<script") && !page.contains("http://"));
