@@ -142,18 +142,19 @@ pub fn explain(
     };
     let classes = classes(network, rows, question.labels.as_deref());
     let data = question.data.as_ref().map(|data| (data, &classes[..]));
-    let mut decision = decide(network, region, data, &question.decide, budget, progress)?;
-    progress.stage("layers", None);
-    let layers = layers(network, free.len(), rows);
-    progress.stage("Jacobians", None);
-    let jacobian = jacobian_account(network, &free, rows);
-    let counting = counting(network, free.len(), question.data.as_ref());
-    let mut view = None;
-    if let Some(data) = &question.data
-        && budget.stop().is_none()
-    {
-        progress.stage("the data's view", None);
-        view = Some(recoverable(network, data, &classes, &jacobian));
+    // The verdict searches, the account measures: neither needs the other.
+    let account = || {
+        let layers = layers(network, free.len(), rows);
+        let jacobian = jacobian_account(network, &free, rows);
+        let counting = counting(network, free.len(), question.data.as_ref());
+        let data = question.data.as_ref().filter(|_| budget.stop().is_none());
+        let view = data.map(|data| recoverable(network, data, &classes, &jacobian));
+        (layers, jacobian, counting, view)
+    };
+    let (decision, (layers, jacobian, counting, view)) =
+        rayon::join(|| decide(network, region, data, &question.decide, budget, progress), account);
+    let mut decision = decision?;
+    if view.is_some() {
         on_data(&mut decision, &jacobian, &counting, free.len());
     }
     let mut points = Vec::new();
