@@ -23,11 +23,11 @@ const INSIDE: &[(&str, f64, f64, usize)] = &[
     ("inverse-design/arm.onnx", 0.3, 0.2, 100_000),
     ("inverse-design/ballistics.onnx", 0.5, 0.2, 100_000),
     ("inverse-design/sine.onnx", 0.2, 0.4, 100_000),
-    ("mnistfc/mnist-net_256x2.onnx", 0.5, 0.02, 10_000),
-    ("mnistfc/mnist-net_256x6.onnx", 0.5, 0.01, 10_000),
-    ("vnncomp-misc/Convnet_avgpool.onnx", 0.5, 0.05, 20_000),
+    ("mnistfc/mnist-net_256x2.onnx", 0.5, 0.02, 100_000),
+    ("mnistfc/mnist-net_256x6.onnx", 0.5, 0.01, 100_000),
+    ("vnncomp-misc/Convnet_avgpool.onnx", 0.5, 0.05, 100_000),
     ("vnncomp-misc/ffnnSIGMOID__Point_6x200.onnx", 0.5, 0.012, 100_000),
-    ("vnncomp-misc/resnet_2b.onnx", 0.5, 0.01, 10_000),
+    ("vnncomp-misc/resnet_2b.onnx", 0.5, 0.01, 100_000),
 ];
 
 /// (file, L∞ radius, how many times wider intervals are at least, how many times a width that is attained the bounds' is at
