@@ -1,19 +1,35 @@
-//! Training: networks for the experiments of this project, and the base for networks that admit an inverse.
+//! Training: networks that admit an inverse, inverses learned from data, and the plain networks beside them.
 //!
-//! - [`Mlp`]: a feed-forward network with its initial weights.
-//! - [`Loss`]: what is minimised, on the network's pre-activations, where it is stable.
+//! The machinery:
+//! - [`Weights`]: the constants of a model, and how each follows from free numbers; several networks (what is
+//!   trained, f, its inverse) are put together from one store by an [`Assembly`].
+//! - [`Objective`]: what is minimised, a weighted sum of terms; [`Loss`] has those that are stable on
+//!   pre-activations.
 //! - [`Optimizer`]: Adam, or stochastic gradient descent with momentum.
-//! - [`fit`]: the loop over mini-batches, with progress, cancellation, and a stop at the first loss that is
-//!   not finite.
+//! - [`train`]: the loop over mini-batches, with progress, cancellation, checkpoints that go on bit for bit, early
+//!   stopping, and a stop at the first loss that is not finite.
+//!
+//! What is trained with it:
+//! - [`Mlp`]: a feed-forward network; [`fit`] trains it by one loss.
 //!
 //! The same seed gives the same weights bit for bit, whatever the number of threads.
 
+mod assembly;
+mod checkpoint;
 mod fit;
 mod loss;
 mod mlp;
+mod objective;
 mod optimizer;
+mod orthogonal;
+mod trainer;
+mod weights;
 
+pub use assembly::Assembly;
 pub use fit::{FitOptions, FitReport, Samples, fit, measure};
 pub use loss::{Loss, Targets};
 pub use mlp::{Activation, Mlp};
+pub use objective::{Objective, Part, Term};
 pub use optimizer::{Optimizer, Schedule};
+pub use trainer::{Keeping, Lesson, Recipe, TrainReport, measure_lesson, train};
+pub use weights::{Weight, Weights};

@@ -3,6 +3,8 @@ use netinverse_network::{
     Dense, Function, Linear, Network, NetworkBuilder, Normalizer, Op, Param, Shape, WeightOrder,
 };
 
+use crate::{Assembly, Weight, Weights};
+
 /// What follows the last layer, or the hidden ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activation {
@@ -21,7 +23,7 @@ pub enum Activation {
 }
 
 impl Activation {
-    fn op(self) -> Option<Op> {
+    pub(crate) fn op(self) -> Option<Op> {
         match self {
             Activation::Identity => None,
             Activation::Relu => Some(Op::Function(Function::Relu)),
@@ -101,11 +103,32 @@ impl Mlp {
         self.build(Activation::Identity)
     }
 
-    /// Takes over weights trained in [`Mlp::logits_network`].
-    pub(crate) fn set_weights(&mut self, mut of: impl FnMut(usize) -> Vec<f32>) {
-        for (index, weights) in self.weights.iter_mut().enumerate() {
-            *weights = of(index);
+    /// The weights as a store, W₁, b₁, W₂, b₂, …, and the network without the last activation, to train.
+    pub(crate) fn for_training(&self) -> Result<(Weights, Network)> {
+        let mut weights = Weights::new();
+        for (index, values) in self.weights.iter().enumerate() {
+            let (inputs, outputs) = (self.sizes[index / 2], self.sizes[index / 2 + 1]);
+            let shape =
+                if index % 2 == 0 { Shape::new([inputs, outputs])? } else { Shape::vector(outputs) };
+            let name = format!("{}{}", ["W", "b"][index % 2], index / 2 + 1);
+            weights.free(name, shape, values.clone())?;
         }
+        let all: Vec<Weight> = weights.iter().collect();
+        let mut assembly = Assembly::for_training(&weights);
+        let mut value = assembly.input("x", self.sizes[0])?;
+        for (layer, pair) in all.chunks_exact(2).enumerate() {
+            if let Some(op) = self.hidden.op().filter(|_| layer > 0) {
+                value = assembly.op("h", op, &[value])?;
+            }
+            value = assembly.dense("z", value, pair[0], Some(pair[1]))?;
+        }
+        let network = assembly.finish(&[value])?;
+        Ok((weights, network))
+    }
+
+    /// Takes over weights trained in [`Mlp::for_training`].
+    pub(crate) fn set_weights(&mut self, weights: Vec<Vec<f32>>) {
+        self.weights = weights;
     }
 
     fn build(&self, output: Activation) -> Result<Network> {

@@ -1,3 +1,8 @@
+use rayon::prelude::*;
+
+/// Numbers that one thread moves at a time.
+const PIECE: usize = 1 << 15;
+
 /// How a step follows from a gradient.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Optimizer {
@@ -45,6 +50,16 @@ impl Moments {
         Moments { first: vec![0.0; elements], second: vec![0.0; second] }
     }
 
+    /// The memory as a checkpoint has it: the moving means of the gradient and, for Adam, of its square.
+    pub(crate) fn parts(&self) -> (&[f32], &[f32]) {
+        (&self.first, &self.second)
+    }
+
+    /// The inverse of [`Moments::parts`].
+    pub(crate) fn of(first: Vec<f32>, second: Vec<f32>) -> Self {
+        Moments { first, second }
+    }
+
     /// Moves `weights` along `−scale · gradient`; `step` counts from 1.
     pub(crate) fn step(
         &mut self,
@@ -61,13 +76,20 @@ impl Moments {
                 const B2: f32 = 0.999;
                 let exponent = i32::try_from(step).unwrap_or(i32::MAX);
                 let rate = rate * (1.0 - B2.powi(exponent)).sqrt() / (1.0 - B1.powi(exponent));
-                let moments = self.first.iter_mut().zip(&mut self.second);
-                for ((w, &g), (m, v)) in weights.iter_mut().zip(gradient).zip(moments) {
-                    let g = g * scale;
-                    *m = B1 * *m + (1.0 - B1) * g;
-                    *v = B2 * *v + (1.0 - B2) * g * g;
-                    *w -= rate * *m / (v.sqrt() + 1e-8);
-                }
+                // Each number by itself: the cut into pieces changes nothing.
+                weights
+                    .par_chunks_mut(PIECE)
+                    .zip(gradient.par_chunks(PIECE))
+                    .zip(self.first.par_chunks_mut(PIECE).zip(self.second.par_chunks_mut(PIECE)))
+                    .for_each(|((weights, gradient), (first, second))| {
+                        let moments = first.iter_mut().zip(second);
+                        for ((w, &g), (m, v)) in weights.iter_mut().zip(gradient).zip(moments) {
+                            let g = g * scale;
+                            *m = B1 * *m + (1.0 - B1) * g;
+                            *v = B2 * *v + (1.0 - B2) * g * g;
+                            *w -= rate * *m / (v.sqrt() + 1e-8);
+                        }
+                    });
             }
             Optimizer::Sgd { momentum } => {
                 for ((w, &g), m) in weights.iter_mut().zip(gradient).zip(&mut self.first) {
