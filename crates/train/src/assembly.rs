@@ -169,8 +169,7 @@ impl<'w> Assembly<'w> {
         for &id in network.inputs() {
             let shape = network.value(id).shape.clone();
             let size = shape.elements();
-            let part =
-                if network.inputs().len() == 1 { x } else { self.slice("part", x, start, size)? };
+            let part = if network.inputs().len() == 1 { x } else { self.slice("part", x, start, size)? };
             from.push(self.builder.node("input", Op::Layout(Layout::Reshape { shape }), &[part])?);
             start += size;
         }

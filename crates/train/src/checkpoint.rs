@@ -49,7 +49,9 @@ impl Fingerprint {
     /// Mixes in numbers and how many they are.
     pub(crate) fn add_all(&mut self, values: &[f32]) {
         self.add(values.len() as u64);
-        values.iter().for_each(|value| self.add(u64::from(value.to_bits())));
+        for value in values {
+            self.add(u64::from(value.to_bits()));
+        }
     }
 
     /// Mixes in words.

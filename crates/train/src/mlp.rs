@@ -108,8 +108,7 @@ impl Mlp {
         let mut weights = Weights::new();
         for (index, values) in self.weights.iter().enumerate() {
             let (inputs, outputs) = (self.sizes[index / 2], self.sizes[index / 2 + 1]);
-            let shape =
-                if index % 2 == 0 { Shape::new([inputs, outputs])? } else { Shape::vector(outputs) };
+            let shape = if index % 2 == 0 { Shape::new([inputs, outputs])? } else { Shape::vector(outputs) };
             let name = format!("{}{}", ["W", "b"][index % 2], index / 2 + 1);
             weights.free(name, shape, values.clone())?;
         }

@@ -74,8 +74,7 @@ impl<'a> Objective<'a> {
                         )));
                     }
                     if let Some(index) = targets.iter().position(|value| !value.is_finite()) {
-                        let error =
-                            Error::input(format!("target {} is not a finite number", index % width));
+                        let error = Error::input(format!("target {} is not a finite number", index % width));
                         return Err(error.at(Place::Row(index / width)));
                     }
                 }

@@ -30,13 +30,7 @@ pub struct Recipe {
 
 impl Default for Recipe {
     fn default() -> Self {
-        Recipe {
-            optimizer: Optimizer::Adam,
-            rate: 1e-3,
-            schedule: Schedule::Cosine,
-            epochs: 10,
-            batch: 128,
-        }
+        Recipe { optimizer: Optimizer::Adam, rate: 1e-3, schedule: Schedule::Cosine, epochs: 10, batch: 128 }
     }
 }
 
@@ -288,8 +282,7 @@ impl Run {
     fn gradient(&mut self, x: &[f32], rows: &[usize], objective: &Objective<'_>, seen: &mut Seen) -> f64 {
         let outputs = self.evaluator.output_size();
         // Rows are added in their order whatever thread had them: what is printed is the same too.
-        let slots: Vec<Mutex<(usize, Vec<f64>)>> =
-            rows.iter().map(|_| Mutex::new((0, Vec::new()))).collect();
+        let slots: Vec<Mutex<Vec<f64>>> = rows.iter().map(|_| Mutex::default()).collect();
         let hits = AtomicUsize::new(0);
         let loss = |first: usize, y: &[f32], dy: &mut [f32]| {
             let (mut sum, mut own_hits) = (0.0, 0);
@@ -301,13 +294,12 @@ impl Run {
             }
             hits.fetch_add(own_hits, Ordering::Relaxed);
             if let Ok(mut slot) = slots[first].lock() {
-                slot.1 = terms;
+                *slot = terms;
             }
             sum
         };
         let loss = self.evaluator.gradient(x, &loss, &mut self.gradients);
-        let tiles = slots.into_iter().filter_map(|slot| slot.into_inner().ok());
-        for (_, terms) in tiles {
+        for terms in slots.into_iter().filter_map(|slot| slot.into_inner().ok()) {
             seen.terms.iter_mut().zip(&terms).for_each(|(sum, term)| *sum += term);
         }
         seen.sum += loss;
@@ -360,8 +352,7 @@ fn measure_with(evaluator: &Evaluator<f32>, lesson: &Lesson<'_>) -> (f64, Vec<f6
         y.resize(x.len() / inputs * outputs, 0.0);
         evaluator.forward(x, &mut y);
         for y in y.chunks(outputs) {
-            let (value, hit) =
-                lesson.objective.value_and_gradient(seen.samples, y, &mut dy, &mut seen.terms);
+            let (value, hit) = lesson.objective.value_and_gradient(seen.samples, y, &mut dy, &mut seen.terms);
             seen.sum += value;
             seen.hits += usize::from(hit);
             seen.samples += 1;
@@ -404,19 +395,15 @@ impl Seen {
     }
 
     fn words(&self, epoch: usize, state: &State) -> String {
-        let mut words = format!("epoch {}, loss {:.4}", epoch + 1, self.sum / self.samples as f64);
+        let mean = |sum: f64| sum / self.samples as f64;
+        let mut words = vec![format!("epoch {}, loss {:.4}", epoch + 1, mean(self.sum))];
         if self.terms.len() > 1 {
-            for (name, term) in self.names.iter().zip(&self.terms) {
-                words.push_str(&format!(", {name} {:.4}", term / self.samples as f64));
-            }
+            let terms = self.names.iter().zip(&self.terms);
+            words.extend(terms.map(|(name, &term)| format!("{name} {:.4}", mean(term))));
         }
-        if let Some(accuracy) = self.accuracy() {
-            words.push_str(&format!(", accuracy {accuracy:.4}"));
-        }
-        if let Some(best) = &state.best {
-            words.push_str(&format!(", best held out {:.4}", best.value));
-        }
-        words
+        words.extend(self.accuracy().map(|accuracy| format!("accuracy {accuracy:.4}")));
+        words.extend(state.best.as_ref().map(|best| format!("best held out {:.4}", best.value)));
+        words.join(", ")
     }
 }
 
@@ -440,7 +427,9 @@ fn fingerprint(
             match part.term {
                 Term::Loss(loss, Targets::Classes(classes)) => {
                     fingerprint.add_text(&format!("{loss:?}"));
-                    classes.iter().for_each(|&class| fingerprint.add(u64::from(class)));
+                    for &class in classes {
+                        fingerprint.add(u64::from(class));
+                    }
                 }
                 Term::Loss(loss, Targets::Values(values)) => {
                     fingerprint.add_text(&format!("{loss:?}"));
