@@ -100,6 +100,17 @@ impl<'w> Assembly<'w> {
         self.builder.node(name, Op::Linear(Linear::Dense(Dense { weight, bias, order })), &[x])
     }
 
+    /// `s ⊙ x + t`, s and t of shape `[1, n]`.
+    ///
+    /// # Errors
+    /// The shapes do not fit.
+    pub fn scale(&mut self, name: &str, x: ValueId, s: Weight, t: Option<Weight>) -> Result<ValueId> {
+        let scale = Some(self.param(s)?);
+        let shift = t.map(|t| self.param(t)).transpose()?;
+        let scale = netinverse_network::Scale { scale, shift };
+        self.builder.node(name, Op::Linear(Linear::Scale(scale)), &[x])
+    }
+
     /// f(x), element by element.
     ///
     /// # Errors

@@ -11,21 +11,27 @@
 //!
 //! What is trained with it:
 //! - [`Mlp`]: a feed-forward network; [`fit`] trains it by one loss.
+//! - [`Family`]: a model from whose weights both f and an inverse are made. [`EncoderDecoder`]: autoencoders, and
+//!   classifiers from whose outputs a decoder gives the input back; [`RowSpace`]: single layers whose row space is
+//!   pulled towards the data; [`LearnedInverse`]: an inverse of a network that stays as it is.
 //!
 //! The same seed gives the same weights bit for bit, whatever the number of threads.
 
 mod assembly;
 mod checkpoint;
+mod family;
 mod fit;
 mod loss;
 mod mlp;
 mod objective;
 mod optimizer;
 mod orthogonal;
+mod stack;
 mod trainer;
 mod weights;
 
 pub use assembly::Assembly;
+pub use family::{EncoderDecoder, Family, LearnedInverse, RoundTrips, RowSpace, Sizes};
 pub use fit::{FitOptions, FitReport, Samples, fit, measure};
 pub use loss::{Loss, Targets};
 pub use mlp::{Activation, Mlp};

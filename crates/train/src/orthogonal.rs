@@ -1,4 +1,4 @@
-//! Orthogonal matrices with free parameters: products of Householder reflections.
+//! Orthogonal matrices, and some of their columns, with free parameters: products of Householder reflections.
 
 /// `factor · H₁ H₂ ⋯ H_k` with `H = I − 2 v vᵀ / (vᵀv)`, computed in float64.
 ///
@@ -8,6 +8,8 @@
 pub(crate) struct Reflections {
     /// n
     pub(crate) size: usize,
+    /// How many columns of the product are made: all n, or fewer.
+    pub(crate) columns: usize,
     /// k
     pub(crate) count: usize,
     /// The length of the rows of the product.
@@ -23,10 +25,10 @@ impl Reflections {
     }
 
     fn product(&self, normals: &[f32]) -> Vec<f64> {
-        let n = self.size;
-        let mut product = vec![0.0; n * n];
-        (0..n).for_each(|i| product[i * n + i] = 1.0);
-        let mut image = vec![0.0; n];
+        let (n, m) = (self.size, self.columns);
+        let mut product = vec![0.0; n * m];
+        (0..m).for_each(|i| product[i * m + i] = 1.0);
+        let mut image = vec![0.0; m];
         for normal in normals.chunks_exact(n).rev() {
             reflect(&wide(normal), &mut product, &mut image);
         }
@@ -39,10 +41,10 @@ impl Reflections {
     /// `−β (G p + M q) + (2β / vᵀv) (vᵀ G p) v` with M = M_{i+1}, p = Mᵀv, q = Gᵀv, β = 2 / vᵀv.
     /// Reflections undo themselves, so nothing is kept from the way forward.
     pub(crate) fn pull_back(&self, normals: &[f32], gradient: &[f32], out: &mut [f32]) {
-        let n = self.size;
+        let (n, m) = (self.size, self.columns);
         let mut matrix = self.product(normals);
         let mut gradient: Vec<f64> = gradient.iter().map(|&g| self.factor * f64::from(g)).collect();
-        let (mut image, mut p, mut q) = (vec![0.0; n], vec![0.0; n], vec![0.0; n]);
+        let (mut image, mut p, mut q) = (vec![0.0; m], vec![0.0; m], vec![0.0; m]);
         for (normal, out) in normals.chunks_exact(n).zip(out.chunks_exact_mut(n)) {
             let v = wide(normal);
             let square: f64 = v.iter().map(|v| v * v).sum();
@@ -56,7 +58,7 @@ impl Reflections {
             apply_left(&v, &gradient, &mut q);
             let both: Vec<(f64, f64)> = (0..n)
                 .map(|i| {
-                    let row = i * n..(i + 1) * n;
+                    let row = i * m..(i + 1) * m;
                     (dot(&gradient[row.clone()], &p), dot(&matrix[row], &q))
                 })
                 .collect();
@@ -76,7 +78,7 @@ fn reflect(v: &[f64], matrix: &mut [f64], image: &mut [f64]) {
         return;
     }
     apply_left(v, matrix, image);
-    for (row, v) in matrix.chunks_exact_mut(v.len()).zip(v) {
+    for (row, v) in matrix.chunks_exact_mut(image.len()).zip(v) {
         let factor = 2.0 * v / square;
         row.iter_mut().zip(&*image).for_each(|(m, p)| *m -= factor * p);
     }
@@ -109,13 +111,13 @@ mod tests {
     }
 
     #[test]
-    fn the_product_is_orthogonal() {
-        for (size, count) in [(1, 1), (2, 2), (7, 3), (5, 5)] {
-            let reflections = Reflections { size, count, factor: 1.0 };
+    fn the_columns_are_orthonormal() {
+        for (size, columns, count) in [(1, 1, 1), (2, 2, 2), (7, 7, 3), (5, 5, 5), (9, 4, 4)] {
+            let reflections = Reflections { size, columns, count, factor: 1.0 };
             let q = reflections.product(&normals(size, count));
-            for i in 0..size {
-                for j in 0..size {
-                    let product: f64 = (0..size).map(|k| q[i * size + k] * q[j * size + k]).sum();
+            for i in 0..columns {
+                for j in 0..columns {
+                    let product: f64 = (0..size).map(|k| q[k * columns + i] * q[k * columns + j]).sum();
                     assert!((product - f64::from(u8::from(i == j))).abs() < 1e-14);
                 }
             }
@@ -126,34 +128,36 @@ mod tests {
     #[test]
     fn one_reflection_is_the_mirror_image() {
         let mut q = [0.0; 4];
-        Reflections { size: 2, count: 1, factor: 2.0 }.matrix(&[0.0, 3.0], &mut q);
+        Reflections { size: 2, columns: 2, count: 1, factor: 2.0 }.matrix(&[0.0, 3.0], &mut q);
         assert_eq!(q, [2.0, 0.0, 0.0, -2.0]);
     }
 
     #[test]
     fn the_gradient_agrees_with_finite_differences() {
-        let (size, count) = (5, 3);
-        let reflections = Reflections { size, count, factor: 0.7 };
-        let normals = normals(size, count);
-        let mut rng = Rng::new(8, 1);
-        let weight: Vec<f32> = (0..size * size).map(|_| rng.normal() as f32).collect();
-        let value = |normals: &[f32]| -> f64 {
-            reflections.product(normals).iter().zip(&weight).map(|(q, &w)| 0.7 * q * f64::from(w)).sum()
-        };
-        let mut gradient = vec![0.0; size * count];
-        reflections.pull_back(&normals, &weight, &mut gradient);
-        for index in 0..normals.len() {
-            // Steps that float32 holds exactly.
-            let (mut up, mut down) = (normals.clone(), normals.clone());
-            up[index] += 1.0 / 1024.0;
-            down[index] -= 1.0 / 1024.0;
-            let step = f64::from(up[index]) - f64::from(down[index]);
-            let difference = (value(&up) - value(&down)) / step;
-            assert!(
-                (difference - f64::from(gradient[index])).abs() < 1e-5 * (1.0 + difference.abs()),
-                "{index}: {difference} and {}",
-                gradient[index]
-            );
+        for (size, columns, count) in [(5, 5, 3), (6, 2, 2)] {
+            let reflections = Reflections { size, columns, count, factor: 0.7 };
+            let normals = normals(size, count);
+            let mut rng = Rng::new(8, 1);
+            let weight: Vec<f32> = (0..size * columns).map(|_| rng.normal() as f32).collect();
+            let value = |normals: &[f32]| -> f64 {
+                let product = reflections.product(normals);
+                product.iter().zip(&weight).map(|(q, &w)| 0.7 * q * f64::from(w)).sum()
+            };
+            let mut gradient = vec![0.0; size * count];
+            reflections.pull_back(&normals, &weight, &mut gradient);
+            for index in 0..normals.len() {
+                // Steps that float32 holds exactly.
+                let (mut up, mut down) = (normals.clone(), normals.clone());
+                up[index] += 1.0 / 1024.0;
+                down[index] -= 1.0 / 1024.0;
+                let step = f64::from(up[index]) - f64::from(down[index]);
+                let difference = (value(&up) - value(&down)) / step;
+                assert!(
+                    (difference - f64::from(gradient[index])).abs() < 1e-5 * (1.0 + difference.abs()),
+                    "{index}: {difference} and {}",
+                    gradient[index]
+                );
+            }
         }
     }
 }

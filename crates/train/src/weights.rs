@@ -30,7 +30,7 @@ enum Kind {
     Free,
     /// The free numbers, which stay as they are.
     Frozen,
-    /// An orthogonal matrix times a factor: the product of the reflections at the hyperplanes whose normals
+    /// An orthogonal matrix, or some of its columns, times a factor: the product of the reflections at the hyperplanes whose normals
     /// are the rows of the free numbers.
     Orthogonal(Reflections),
 }
@@ -74,9 +74,29 @@ impl Weights {
         factor: f32,
         rng: &mut Rng,
     ) -> Result<Weight> {
-        let reflections = Reflections { size, count, factor: f64::from(factor) };
+        let reflections = Reflections { size, columns: size, count, factor: f64::from(factor) };
         let normals = (0..count * size).map(|_| rng.normal() as f32).collect();
         self.push(name.into(), Shape::new([size, size])?, Kind::Orthogonal(reflections), normals)
+    }
+
+    /// `size` × `columns` with orthonormal columns, drawn at random: as many reflections as columns, which reach every
+    /// subspace.
+    ///
+    /// # Errors
+    /// As [`Weights::free`]; more columns than rows.
+    pub fn orthonormal(
+        &mut self,
+        name: impl Into<String>,
+        size: usize,
+        columns: usize,
+        rng: &mut Rng,
+    ) -> Result<Weight> {
+        if columns > size {
+            return Err(Error::input(format!("{columns} orthonormal columns of {size} numbers")));
+        }
+        let reflections = Reflections { size, columns, count: columns, factor: 1.0 };
+        let normals = (0..columns * size).map(|_| rng.normal() as f32).collect();
+        self.push(name.into(), Shape::new([size, columns])?, Kind::Orthogonal(reflections), normals)
     }
 
     fn push(&mut self, name: String, shape: Shape, kind: Kind, free: Vec<f32>) -> Result<Weight> {

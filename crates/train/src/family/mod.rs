@@ -1,0 +1,58 @@
+//! Families of networks with an inverse: each says what is trained, what f is, and what its inverse is.
+
+mod encoder_decoder;
+mod learned_inverse;
+mod row_space;
+
+pub use encoder_decoder::{EncoderDecoder, Sizes};
+pub use learned_inverse::{LearnedInverse, RoundTrips};
+pub use row_space::RowSpace;
+
+use netinverse_base::{Budget, Progress, Result};
+use netinverse_network::Network;
+
+use crate::{Keeping, Lesson, Recipe, TrainReport, Weights, train};
+
+/// A model from whose weights several networks are made.
+pub trait Family {
+    /// What training changes.
+    fn weights(&self) -> &Weights;
+
+    /// What training changes, to be changed.
+    fn weights_mut(&mut self) -> &mut Weights;
+
+    /// The network that is trained: its outputs are what the family's objective reads.
+    ///
+    /// # Errors
+    /// A weight is not finite.
+    fn training_network(&self) -> Result<Network>;
+
+    /// f.
+    ///
+    /// # Errors
+    /// A weight is not finite.
+    fn network(&self) -> Result<Network>;
+
+    /// The inverse of f that comes with it; what it is, the family says.
+    ///
+    /// # Errors
+    /// A weight is not finite.
+    fn inverse(&self) -> Result<Network>;
+
+    /// Trains the weights in place; [`train`] says how.
+    ///
+    /// # Errors
+    /// As [`train`].
+    fn train(
+        &mut self,
+        lesson: &Lesson<'_>,
+        held_out: Option<&Lesson<'_>>,
+        recipe: &Recipe,
+        keeping: &Keeping,
+        budget: &Budget,
+        progress: &dyn Progress,
+    ) -> Result<TrainReport> {
+        let network = self.training_network()?;
+        train(self.weights_mut(), &network, lesson, held_out, recipe, keeping, budget, progress)
+    }
+}
