@@ -65,6 +65,8 @@ pub struct TrainReport {
     pub accuracy: Option<f64>,
     /// Epochs done, those of earlier parts of the run too.
     pub epochs: usize,
+    /// Epochs done by earlier parts of the run.
+    pub resumed: usize,
     /// The epoch whose weights were best on samples held out, from 1, and their mean objective. These are the
     /// weights at the end.
     pub best: Option<(usize, f64)>,
@@ -121,6 +123,7 @@ pub fn train(
         terms: vec![f64::NAN; lesson.objective.parts().len()],
         accuracy: None,
         epochs: state.epoch,
+        resumed: state.epoch,
         best: None,
         stopped: None,
     };

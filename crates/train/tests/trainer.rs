@@ -85,7 +85,8 @@ fn an_interrupted_run_goes_on_to_the_same_weights() {
         assert_eq!(first.stopped, Some(StopReason::Cancelled));
         assert!(first.epochs < 8, "{first:?}");
     }
-    let (resumed, second) = run(&keeping, &Budget::default(), &Silent);
+    let (resumed, mut second) = run(&keeping, &Budget::default(), &Silent);
+    assert_eq!(std::mem::take(&mut second.resumed), 5);
     assert_eq!((bits(&resumed), second), (bits(&whole), report));
     // Nothing is left to do: the end is the same again.
     let (again, third) = run(&keeping, &Budget::default(), &Silent);

@@ -11,6 +11,7 @@ use super::check::CheckOptions;
 use super::explain::arguments::ExplainOptions;
 use super::invert::arguments::InvertOptions;
 use super::preimage::arguments::PreimageOptions;
+use super::train::arguments::TrainOptions;
 use super::verify::{SupportsOptions, VerifyOptions};
 
 /// The inverse of a neural network: at a point, as a set, as a network
@@ -50,8 +51,8 @@ pub(crate) enum Verb {
     Check(CheckOptions),
     /// What `verify` can do, in the words of the VNN-LIB standard
     Supports(SupportsOptions),
-    /// Train a network
-    Train(TrainOptions),
+    /// Train a network that has an inverse, or an inverse of a network
+    Train(Box<TrainOptions>),
     /// Fetch data
     Data(DataOptions),
     /// Print the completion script of a shell
@@ -110,81 +111,6 @@ pub(crate) enum Format {
     Text,
     /// One object
     Json,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct TrainOptions {
-    #[command(subcommand)]
-    pub(crate) network: TrainNetwork,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum TrainNetwork {
-    /// A feed-forward network on labelled digits
-    Mlp(MlpOptions),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct MlpOptions {
-    /// The layer sizes, inputs first
-    #[arg(long, value_delimiter = ',', value_name = "N,…", default_value = "784,10")]
-    pub(crate) layers: Vec<usize>,
-    /// The activation after the last layer, and between layers unless --hidden says otherwise
-    #[arg(long, value_enum, default_value_t = LastActivation::Sigmoid)]
-    pub(crate) activation: LastActivation,
-    /// The activation between layers
-    #[arg(long, value_enum, default_value_t = HiddenActivation::Relu)]
-    pub(crate) hidden: HiddenActivation,
-    /// A folder with the four MNIST files; without it, digits that netinverse draws itself
-    #[arg(long, value_name = "DIR")]
-    pub(crate) data: Option<PathBuf>,
-    /// The network is written here
-    #[arg(short, long, value_name = "NET.onnx")]
-    pub(crate) output: PathBuf,
-    /// Passes over the training data
-    #[arg(long, default_value_t = 10, value_name = "N")]
-    pub(crate) epochs: usize,
-    /// Samples a step
-    #[arg(long, default_value_t = 128, value_name = "N")]
-    pub(crate) batch: usize,
-    /// The step size [default: 0.003 for adam, 0.1 for sgd]
-    #[arg(long, value_name = "R")]
-    pub(crate) rate: Option<f32>,
-    /// How steps follow from gradients
-    #[arg(long, value_enum, default_value_t = OptimizerName::Adam)]
-    pub(crate) optimizer: OptimizerName,
-    #[command(flatten)]
-    pub(crate) limits: Limits,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum LastActivation {
-    /// 1 / (1 + e⁻ᶻ), trained by binary cross-entropy
-    Sigmoid,
-    /// eᶻⁱ / Σ eᶻʲ, trained by cross-entropy
-    Softmax,
-    /// Nothing, trained by cross-entropy of the softmax
-    Identity,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum HiddenActivation {
-    /// max(z, 0)
-    Relu,
-    /// z, or 0.01 z below zero
-    LeakyRelu,
-    /// tanh z
-    Tanh,
-    /// 1 / (1 + e⁻ᶻ)
-    Sigmoid,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum OptimizerName {
-    /// Adam
-    Adam,
-    /// Stochastic gradient descent with momentum 0.9
-    Sgd,
 }
 
 #[derive(Debug, Args)]

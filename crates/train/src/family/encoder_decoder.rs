@@ -71,11 +71,8 @@ impl EncoderDecoder {
         Ok(EncoderDecoder { weights, encoder, decoder, inputs: sizes.inputs, outputs: sizes.outputs, lambda })
     }
 
-    /// What is minimised for the samples x, with a class each for a classifier. Terms: the task if there is one,
-    /// then the reconstruction, its mean squared error an input.
-    ///
-    /// # Panics
-    /// A classifier without classes.
+    /// What is minimised for the samples x, with a class each, which an autoencoder does not read. Terms: the task if
+    /// there is one, then the reconstruction, its mean squared error an input.
     pub fn objective<'a>(&self, x: &'a [f32], classes: Option<&'a [u8]>) -> Objective<'a> {
         let (m, n) = (self.outputs, self.inputs);
         let Some(lambda) = self.lambda else {
@@ -86,8 +83,8 @@ impl EncoderDecoder {
                 term: Term::MeanSquare(x),
             }]);
         };
-        let classes = classes.expect("a classifier has classes");
-        let task = Term::Loss(Loss::SoftmaxCrossEntropy, Targets::Classes(classes));
+        let classes = Targets::Classes(classes.unwrap_or_default());
+        let task = Term::Loss(Loss::SoftmaxCrossEntropy, classes);
         Objective::new(vec![
             Part { name: "task", outputs: 0..m, weight: 1.0, term: task },
             Part { name: "reconstruction", outputs: m..m + n, weight: lambda, term: Term::MeanSquare(x) },

@@ -1,22 +1,14 @@
-//! `netinverse train`.
+//! `netinverse train mlp`.
 
 use netinverse_base::{Error, Place, Result, ResultExt as _, StopReason};
 use netinverse_train::{
     Activation, FitOptions, Loss, Mlp, Optimizer, Samples, Schedule, Targets, fit, measure,
 };
 
-use super::arguments::{
-    HiddenActivation, LastActivation, MlpOptions, OptimizerName, TrainNetwork, TrainOptions,
-};
-use super::{Console, Outcome, data};
+use super::super::{Console, Outcome, budget, data};
+use super::arguments::{LastActivation, MlpOptions, OptimizerName};
 
-pub(crate) fn run(options: &TrainOptions, console: &Console) -> Result<Outcome> {
-    match &options.network {
-        TrainNetwork::Mlp(options) => mlp(options, console),
-    }
-}
-
-fn mlp(options: &MlpOptions, console: &Console) -> Result<Outcome> {
+pub(super) fn run(options: &MlpOptions, console: &Console) -> Result<Outcome> {
     if options.output.extension().is_none_or(|extension| !extension.eq_ignore_ascii_case("onnx")) {
         return Err(Error::input(format!("`{}` is not a name for a network", options.output.display()))
             .at(Place::Option("-o".into()))
@@ -27,17 +19,12 @@ fn mlp(options: &MlpOptions, console: &Console) -> Result<Outcome> {
         LastActivation::Softmax => (Activation::Softmax, Loss::SoftmaxCrossEntropy),
         LastActivation::Identity => (Activation::Identity, Loss::SoftmaxCrossEntropy),
     };
-    let hidden = match options.hidden {
-        HiddenActivation::Relu => Activation::Relu,
-        HiddenActivation::LeakyRelu => Activation::LeakyRelu,
-        HiddenActivation::Tanh => Activation::Tanh,
-        HiddenActivation::Sigmoid => Activation::Sigmoid,
-    };
+    let hidden = options.hidden.into();
     let (optimizer, usual_rate) = match options.optimizer {
         OptimizerName::Adam => (Optimizer::Adam, 0.003),
         OptimizerName::Sgd => (Optimizer::Sgd { momentum: 0.9 }, 0.1),
     };
-    let budget = super::budget(&options.limits)?;
+    let budget = budget(&options.limits)?;
     let mut mlp =
         Mlp::new(&options.layers, hidden, output, budget.seed()).at(|| Place::Option("--layers".into()))?;
     let digits = data::digits(options.data.as_deref(), &budget)?;

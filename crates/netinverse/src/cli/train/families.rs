@@ -1,0 +1,176 @@
+//! `netinverse train autoencoder` and `classifier`.
+
+use netinverse_base::{Budget, Place, Result, ResultExt as _};
+use netinverse_train::{EncoderDecoder, Family, Lesson, Objective, RowSpace, Sizes};
+
+use super::answer::{Measure, Trained, finish};
+use super::arguments::{AutoencoderOptions, ClassifierOptions, CourseOptions};
+use super::course::{self, Files};
+use super::samples::{Samples, Set};
+use super::yardsticks;
+use crate::cli::{Console, Outcome, budget};
+
+pub(super) fn autoencoder(options: &AutoencoderOptions, console: &Console) -> Result<Outcome> {
+    let budget = budget(&options.course.limits)?;
+    let files = Files::of(&options.course.output)?;
+    let samples = Samples::read(&options.samples, &options.course, None, &budget)?;
+    let sizes = Sizes {
+        inputs: samples.inputs,
+        hidden: &options.layers.hidden.0,
+        outputs: options.code,
+        activation: options.layers.activation.into(),
+        unit: samples.unit,
+    };
+    let mut family =
+        EncoderDecoder::autoencoder(&sizes, budget.seed()).at(|| Place::Option("--code".into()))?;
+    encoder_decoder("autoencoder", &mut family, &samples, &options.course, &files, &budget, console)
+}
+
+pub(super) fn classifier(options: &ClassifierOptions, console: &Console) -> Result<Outcome> {
+    let budget = budget(&options.course.limits)?;
+    let files = Files::of(&options.course.output)?;
+    let samples = Samples::read(&options.samples, &options.course, None, &budget)?;
+    let classes = samples.classes(options.classes)?;
+    if let Some(lambda) = options.row_space {
+        let mut family = RowSpace::new(samples.inputs, classes, lambda, budget.seed())
+            .at(|| Place::Option("--row-space".into()))?;
+        return row_space(&mut family, classes, &samples, &options.course, &files, &budget, console);
+    }
+    let sizes = Sizes {
+        inputs: samples.inputs,
+        hidden: &options.layers.hidden.0,
+        outputs: classes,
+        activation: options.layers.activation.into(),
+        unit: samples.unit,
+    };
+    let lambda = options.invertible.unwrap_or(0.0);
+    let mut family = EncoderDecoder::classifier(&sizes, lambda, budget.seed())
+        .at(|| Place::Option("--invertible".into()))?;
+    let name = "invertible classifier";
+    encoder_decoder(name, &mut family, &samples, &options.course, &files, &budget, console)
+}
+
+/// Trains a network and its decoder, and measures both.
+fn encoder_decoder(
+    name: &'static str,
+    family: &mut EncoderDecoder,
+    samples: &Samples,
+    options: &CourseOptions,
+    files: &Files,
+    budget: &Budget,
+    console: &Console,
+) -> Result<Outcome> {
+    let shape = family.clone();
+    let trained = shape.objective(&samples.train.x, samples.train.labels.as_deref());
+    let course = {
+        let held = samples.held_out.as_ref().map(|set| (set, shape.objective(&set.x, set.labels.as_deref())));
+        let held = held.as_ref().map(|(set, objective)| Lesson { x: &set.x, objective });
+        let lesson = Lesson { x: &samples.train.x, objective: &trained };
+        course::run(family, &lesson, held.as_ref(), options, budget, console)?
+    };
+    let (f, g) = (family.network()?, family.inverse()?);
+    f.write(&files.network)?;
+    g.write(&files.inverse)?;
+
+    let (set, _) = samples.measured();
+    let y = yardsticks::outputs(&f, &set.x);
+    let back = yardsticks::outputs(&g, &y);
+    let again = yardsticks::outputs(&f, &back);
+    let m = f.output_size();
+    let mut measures = Vec::new();
+    let parts = trained.parts();
+    if let (Some(labels), true) = (&set.labels, parts.len() > 1) {
+        measures.push(Measure::new("accuracy", yardsticks::accuracy(&y, labels), "accuracy"));
+        let kept = yardsticks::accuracy(&again, labels);
+        measures.push(Measure::new(
+            "accuracy_of_inverses",
+            kept,
+            "accuracy on the inputs given back, g(f(x))",
+        ));
+    }
+    let error = yardsticks::mean_square(&back, &set.x);
+    measures.push(Measure::new(
+        "reconstruction_error",
+        error,
+        format!("mean squared error an input of g(f(x)), from {m} numbers"),
+    ));
+    if let Some((mean, components)) = yardsticks::by_components(samples, m)? {
+        let text = format!("the same of PCA-{m}, the best linear code of that width");
+        measures.push(Measure::new("pca_error", components, text));
+        measures.push(Measure::new("mean_error", mean, "the same of the mean, from no number"));
+    }
+    let relative = yardsticks::relative(&again, &y);
+    measures.push(Measure::new("round_trip", relative, "relative error of f(g(y)) for y = f(x)"));
+    let terms: Vec<&'static str> = parts.iter().map(|part| part.name).collect();
+    let trained = Trained {
+        name,
+        family,
+        terms: &terms,
+        measures,
+        network: Some(&files.network),
+        inverse: &files.inverse,
+        sizes: (samples.inputs, m),
+    };
+    finish(trained, &course, samples, options, console)
+}
+
+/// Trains a single layer with the penalty, and measures what its row space keeps.
+fn row_space(
+    family: &mut RowSpace,
+    classes: usize,
+    samples: &Samples,
+    options: &CourseOptions,
+    files: &Files,
+    budget: &Budget,
+    console: &Console,
+) -> Result<Outcome> {
+    let shape = family.clone();
+    let trained = row_space_objective(&shape, &samples.train);
+    let course = {
+        let held = samples.held_out.as_ref().map(|set| (set, row_space_objective(&shape, set)));
+        let held = held.as_ref().map(|(set, objective)| Lesson { x: &set.x, objective });
+        let lesson = Lesson { x: &samples.train.x, objective: &trained };
+        course::run(family, &lesson, held.as_ref(), options, budget, console)?
+    };
+    let (f, g) = (family.network()?, family.inverse()?);
+    f.write(&files.network)?;
+    g.write(&files.inverse)?;
+
+    let (set, _) = samples.measured();
+    let y = yardsticks::outputs(&f, &set.x);
+    let back = yardsticks::outputs(&g, &y);
+    let again = yardsticks::outputs(&f, &back);
+    let mut measures = Vec::new();
+    if let Some(labels) = &set.labels {
+        measures.push(Measure::new("accuracy", yardsticks::accuracy(&y, labels), "accuracy"));
+    }
+    if let Some((own, best)) = yardsticks::energy(samples, &family.matrix()?)? {
+        measures.push(Measure::new("energy_kept", own, "share of the rows' energy in the row space"));
+        let text = format!("the same of PCA-{classes}, the most that any {classes} dimensions keep");
+        measures.push(Measure::new("energy_kept_pca", best, text));
+        let random = classes as f64 / samples.inputs as f64;
+        measures.push(Measure::new("energy_kept_random", random, "the same of random dimensions"));
+    }
+    let error = yardsticks::mean_square(&back, &set.x);
+    measures.push(Measure::new(
+        "reconstruction_error",
+        error,
+        "mean squared error an input of the shortest inverse, (f(x) - b) W⁺",
+    ));
+    let relative = yardsticks::relative(&again, &y);
+    measures.push(Measure::new("round_trip", relative, "relative error of f(g(y)) for y = f(x)"));
+    let trained = Trained {
+        name: "single layer with a row-space penalty",
+        family,
+        terms: &["task", "outside"],
+        measures,
+        network: Some(&files.network),
+        inverse: &files.inverse,
+        sizes: (samples.inputs, classes),
+    };
+    finish(trained, &course, samples, options, console)
+}
+
+fn row_space_objective<'a>(family: &RowSpace, set: &'a Set) -> Objective<'a> {
+    family.objective(&set.x, set.labels.as_deref().unwrap_or_default())
+}
