@@ -1,12 +1,15 @@
 """Verdicts of `netinverse verify`, whole processes, one line an instance.
 
     python3 benches/verify.py acasxu [--binary target/release/netinverse] [--data DIR] [--threads N] [--only TEXT]
-    python3 benches/verify.py mnistfc [--timeout 60]
+    python3 benches/verify.py mnistfc [--timeout 60] [--nnenum FOLDER --nnenum-python PYTHON]
 
 `acasxu`: properties 1 to 4 on the 45 networks, against the verdicts in expected.csv; PASS where every verdict is right, all
 take under 60 s together and none over 10 s. `mnistfc`: the ten robustness specifications on the three networks.
 Wall time, and processor time (user and system) of the process, which other work on the machine changes less.
 Witnesses are evaluated again with ONNX Runtime where it can be imported.
+
+`--nnenum`: a checkout of nnenum, run on each instance right after ours with the same timeout, by a Python that has what it needs
+(onnx below 1.17, onnxruntime 1.19, swiglpk, skl2onnx). A verdict that differs from ours is counted.
 """
 
 import argparse
@@ -16,6 +19,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 import time
 
 try:
@@ -45,6 +49,23 @@ def run(binary, model, query, timeout, threads):
     return verdict, "\n".join(lines[1:]), int(boxes.group(1)) if boxes else 0, wall, processor
 
 
+def run_nnenum(folder, python, model, query, timeout):
+    """Its verdict in our words, and its wall time."""
+    with tempfile.TemporaryDirectory() as scratch:
+        written = pathlib.Path(scratch) / "verdict"
+        # One thread a process, as its authors run it: it has a process a core.
+        environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        command = [python, "-m", "nnenum.nnenum", str(model.resolve()), str(query.resolve()), str(timeout), str(written)]
+        start = time.monotonic()
+        try:
+            subprocess.run(command, cwd=pathlib.Path(folder) / "src", env=environment, capture_output=True,
+                           timeout=timeout + 30, check=False)
+            word = written.read_text(encoding="utf-8").split("\n")[0].strip() if written.exists() else "error"
+        except subprocess.TimeoutExpired:
+            word = "timeout"
+    return {"holds": "unsat", "violated": "sat"}.get(word, word), time.monotonic() - start
+
+
 def replay(model, query, assignment):
     """Whether the witness holds in single precision, in ONNX Runtime: None where that is not at hand."""
     if onnxruntime is None:
@@ -66,6 +87,8 @@ def main():
     parser.add_argument("--threads", type=int)
     parser.add_argument("--timeout", type=float, default=60)
     parser.add_argument("--only", default="")
+    parser.add_argument("--nnenum", help="a checkout of the peer")
+    parser.add_argument("--nnenum-python", default=sys.executable)
     options = parser.parse_args()
     if not options.data:
         sys.exit("give the folder of networks: --data DIR or NETINVERSE_DATA")
@@ -82,6 +105,8 @@ def main():
         ]
     instances = [i for i in instances if options.only in f"{i[0].stem} {i[1].stem}"]
     wrong, total, slowest, processor_total, counts = 0, 0.0, (0.0, ""), 0.0, {}
+    decided = ("sat", "unsat")
+    peer_total, peer_counts, contradictions, both = 0.0, {}, 0, [0.0, 0.0]
     for model, query, expected in instances:
         verdict, assignment, boxes, wall, processor = run(
             options.binary, model, query, options.timeout, options.threads
@@ -98,9 +123,22 @@ def main():
             y = replay(model, query, assignment)
             again = "" if y is None else " ort " + " ".join(f"{v:.6g}" for v in y)
         mark = "" if right else f"   WRONG: {expected}"
-        print(f"{name:48} {verdict:10} {boxes:9} boxes {wall:7.2f} s wall {processor:7.2f} s cpu{again}{mark}", flush=True)
+        peer = ""
+        if options.nnenum:
+            theirs, peer_wall = run_nnenum(options.nnenum, options.nnenum_python, model, query, options.timeout)
+            peer_total += peer_wall
+            peer_counts[theirs] = peer_counts.get(theirs, 0) + 1
+            contradictions += theirs in decided and verdict in decided and theirs != verdict
+            if theirs in decided and verdict in decided:
+                both = [both[0] + wall, both[1] + peer_wall]
+            peer = f" | nnenum {theirs:8} {peer_wall:7.2f} s"
+        print(f"{name:48} {verdict:10} {boxes:9} boxes {wall:7.2f} s wall {processor:7.2f} s cpu{again}{mark}{peer}", flush=True)
     print(f"{len(instances)} instances: {counts}; {total:.1f} s wall, {processor_total:.1f} s cpu, "
           f"slowest {slowest[0]:.2f} s ({slowest[1]}), {wrong} wrong")
+    if options.nnenum:
+        ratio = both[1] / both[0] if both[0] > 0 else float("nan")
+        print(f"nnenum: {peer_counts}; {peer_total:.1f} s wall; where both decide ours takes {both[0]:.1f} s, "
+              f"nnenum {both[1]:.1f} s ({ratio:.1f} times); {contradictions} contradictions")
     if options.suite == "acasxu":
         passed = wrong == 0 and total < 60 and slowest[0] < 10
         print("PASS" if passed else "FAIL")
