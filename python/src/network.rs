@@ -178,7 +178,7 @@ impl Network {
         if let Some(near) = near {
             problem.near = Some(self.rows(near, n, &self.inputs, "input")?);
         }
-        let mut resources = Resources { data: None, network: beside.map(|other| other.graph.clone()) };
+        let mut resources = Resources { network: beside.map(|other| other.graph.clone()), ..Resources::default() };
         if let Some(data) = data {
             let numbers = Numbers::of(data)?;
             let layout = numbers.layout(n, &self.inputs, "input")?;

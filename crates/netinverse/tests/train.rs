@@ -197,6 +197,78 @@ fn an_inverse_of_a_given_network_is_learned_in_its_bounds() {
     assert!(again.iter().zip(&y).all(|(a, b)| (a - b).abs() < 0.2), "{again:?} and {y:?}");
 }
 
+/// Forward passes and products with the Jacobian, of all rows.
+fn evaluations(answer: &Value) -> u64 {
+    let queries = answer["queries"].as_array().unwrap();
+    let own =
+        |query: &Value| ["forward", "vjp", "jvp"].map(|kind| query["evaluations"][kind].as_u64().unwrap());
+    queries.iter().flat_map(own).sum()
+}
+
+#[test]
+fn invert_starts_from_a_learned_inverse() {
+    let folder = tempdir().unwrap();
+    let path = folder.path();
+    let layers = Layers::random(&[3, 8, 2], Function::Tanh, 4);
+    layers.write(&path.join("net.onnx"));
+    let inverse = ["inverse", "net.onnx", "--bounds", "-1,1", "--draw", "2000", "--hidden", "32"];
+    let rest = ["--rate", "0.01", "--epochs", "40", "--batch", "32", "-o", "g.onnx", "--activation", "tanh"];
+    answer(path, &[&inverse[..], &rest].concat(), 0);
+    let mut rng = Rng::new(2, 0);
+    let rows: Vec<String> = (0..20)
+        .map(|_| {
+            let x: Vec<f64> = (0..3).map(|_| rng.range(-0.9, 0.9)).collect();
+            let y = layers.forward(&x);
+            format!("{},{}", y[0], y[1])
+        })
+        .collect();
+    let target = rows.join(";");
+    let asked = ["--target", &target, "--bounds", "-1,1"];
+    let without = common::answer(path, &asked, 0);
+    let with = common::answer(path, &[&asked[..], &["--start", "g.onnx"]].concat(), 0);
+    assert!(
+        2 * evaluations(&with) < evaluations(&without),
+        "{} {}",
+        evaluations(&with),
+        evaluations(&without)
+    );
+    for (query, row) in with["queries"].as_array().unwrap().iter().zip(&rows) {
+        let x = common::numbers(&query["answers"][0]["x"]);
+        let y: Vec<f64> = row.split(',').map(|v| v.parse().unwrap()).collect();
+        assert!(x.iter().all(|x| x.abs() <= 1.0));
+        assert!(layers.forward(&x).iter().zip(&y).all(|(a, b)| (a - b).abs() < 1e-9), "{x:?}");
+    }
+    // A g that leads nowhere costs a little and changes no success; scales outside the model apply to g too.
+    Layers::one(&[&[0.0, 0.0, 0.0], &[0.0, 0.0, 0.0]], &[1e300, 1e300, 1e300], None)
+        .write(&path.join("bad.onnx"));
+    common::answer(path, &[&asked[..], &["--start", "bad.onnx"]].concat(), 0);
+    let scaled: Vec<String> = rows
+        .iter()
+        .map(|row| {
+            row.split(',')
+                .map(|v| (10.0 * v.parse::<f64>().unwrap()).to_string())
+                .collect::<Vec<_>>()
+                .join(",")
+        })
+        .collect();
+    let scaled = scaled.join(";");
+    let asked = ["--target", &scaled, "--bounds", "-1,1", "--output-scale", "0,10", "--start", "g.onnx"];
+    let again = common::answer(path, &asked, 0);
+    assert!(2 * evaluations(&again) < evaluations(&without), "{}", evaluations(&again));
+
+    for (arguments, place) in [
+        (&["--class", "0", "--start", "g.onnx"][..], "--target"),
+        (&["--target", "0,0", "--start", "net.onnx"], "it takes 3 numbers and gives 2"),
+        (&["--target", "0,0", "--start", "none.onnx"], "none.onnx"),
+        (&["--target", "0,0", "--start", "g.onnx", "--count", "3"], "--count"),
+        (&["--target", "0,0", "--bounds", "-1,1", "--start", "g.onnx", "--integer", "0"], "--start"),
+    ] {
+        let output = common::invert(path, arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(text(&output.stderr).contains(place), "{arguments:?}: {}", text(&output.stderr));
+    }
+}
+
 /// Every kind of bad input: status 2, nothing on standard output, one line that names the place.
 #[test]
 fn bad_samples_and_options_are_one_line_and_status_2() {

@@ -44,10 +44,10 @@ pub(super) struct Aim<'a> {
 
 /// How a search goes about it.
 #[derive(Debug, Clone, Copy)]
-struct Effort {
-    count: usize,
-    nearest: bool,
-    starts: usize,
+pub(super) struct Effort {
+    pub(super) count: usize,
+    pub(super) nearest: bool,
+    pub(super) starts: usize,
 }
 
 impl Effort {
@@ -271,7 +271,7 @@ impl<'a> Judge<'a> {
     }
 
     /// One try at the pending aims: `None` where the goal is outside the range of the tail.
-    fn level(
+    pub(super) fn level(
         &self,
         domain: &Domain,
         aims: &[Aim<'_>],
@@ -384,7 +384,7 @@ impl<'a> Judge<'a> {
     }
 
     /// Keeps of a result what the replay confirms.
-    fn take(
+    pub(super) fn take(
         &self,
         attempt: &mut Attempt,
         aim: &Aim<'_>,

@@ -20,6 +20,8 @@ pub struct Resources {
     pub data: Option<Matrix>,
     /// The decoder or autoencoder.
     pub network: Option<Network>,
+    /// The inverse that gives starts.
+    pub start: Option<Network>,
 }
 
 /// What is believed of inputs, and what judges them.

@@ -44,6 +44,7 @@ mod region;
 mod run;
 mod sampling;
 mod scaling;
+mod warm;
 
 pub use belief::Resources;
 pub use prepare::Prepared;

@@ -10,7 +10,7 @@ use netinverse_spec::{
 use super::belief::{Belief, Resources};
 use super::problem::{Asked, Problem};
 use super::region::Region;
-use super::{certify, complete, sampling, scaling};
+use super::{certify, complete, sampling, scaling, warm};
 
 /// A problem checked against its network.
 #[derive(Debug)]
@@ -33,6 +33,8 @@ pub struct Prepared {
     pub(super) separation: f64,
     /// The prior and the data.
     pub(super) belief: Belief,
+    /// The inverse that gives starts, in the user's units.
+    pub(super) start: Option<Network>,
 }
 
 impl Prepared {
@@ -88,6 +90,9 @@ impl Prepared {
         }
         let separation = problem.separation.unwrap_or_else(|| default_separation(&regions, n));
         let belief = Belief::new(&problem, network, resources, &regions)?;
+        let start = warm::inverse(&problem, (n, m), resources)?;
+        let start =
+            start.map(|g| scaling::wrap(g, output_scale.as_deref(), input_scale.as_deref())).transpose()?;
         let prepared = Prepared {
             network: scaling::wrap(network, input_scale.as_deref(), output_scale.as_deref())?,
             inner: scaling::wrap(network, input_scale.as_deref(), None)?,
@@ -98,6 +103,7 @@ impl Prepared {
             objective,
             separation,
             belief,
+            start,
             problem,
         };
         if prepared.problem.complete {

@@ -53,6 +53,9 @@ pub struct Problem {
     /// Rows of inputs to learn the prior from, to start from, and to judge plausibility by.
     #[serde(default)]
     pub data: Option<DataSource>,
+    /// An inverse of the network, exact or not: each target is answered from the input that it gives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<NetworkFile>,
     /// The largest residual of an answer; absent: 1e-10 · max(1, |y|∞).
     pub tolerance: Option<f64>,
     /// Prove a lower bound of every answer's distance, and that there is none where none is found: the effort, 1 is some ten
@@ -213,6 +216,7 @@ impl Problem {
             sample: None,
             prior: PriorName::None,
             data: None,
+            start: None,
             tolerance: None,
             certify: None,
             starts: 64,

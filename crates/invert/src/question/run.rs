@@ -149,7 +149,8 @@ fn answer_chunk(
             .iter()
             .map(|&position| Aim { set: sets[position].as_ref(), near: std::mem::take(&mut near[position]) })
             .collect();
-        let found = judge.answers(&region.domain, &aims, budget, progress);
+        let asked: Vec<usize> = open.iter().map(|&position| queries[position]).collect();
+        let found = judge.answers_from_starts(&region.domain, &asked, &aims, budget, progress);
         let mut attempts: Vec<Attempt> = queries.iter().map(|_| Attempt::default()).collect();
         for (&position, attempt) in open.iter().zip(found) {
             if let (true, Some(set)) = (attempt.answers.is_empty(), &sets[position]) {

@@ -124,7 +124,8 @@ pub fn solve(
     let wave = options.count + options.count / 10 + usize::from(options.count == 1);
     let group = (options.batch / wave).max(1);
     progress.stage("inverting", Some(goals.len() as u64));
-    let pool = Pool::new(network, domain, budget.seed());
+    let covers = options.starts > 0 || (options.nearest && options.count == 1);
+    let pool = covers.then(|| Pool::new(network, domain, budget.seed())).flatten();
     let data = Pool::of(network, domain, &options.data);
     let mut results = Vec::with_capacity(goals.len());
     for first in (0..goals.len()).step_by(group) {

@@ -109,6 +109,16 @@ pub(crate) struct InvertOptions {
     /// The largest residual of an answer [default: 1e-10 of the target's magnitude, at least 1e-10]
     #[arg(long, allow_negative_numbers = true, value_name = "T", help_heading = "Answers")]
     pub(crate) tolerance: Option<f64>,
+    /// Begin at g(y), for an inverse g of the network in ONNX (`netinverse train inverse`), and take the answer found from
+    /// there; the usual search where there is none
+    #[arg(
+        long,
+        value_name = "INVERSE.onnx",
+        requires = "target",
+        conflicts_with_all = ["count", "sample", "complete"],
+        help_heading = "Answers"
+    )]
+    pub(crate) start: Option<PathBuf>,
     /// Prove how far any answer is at least, and that there is none where none is found; EFFORT 1 is some ten seconds a row [default: 1]
     #[arg(
         long,

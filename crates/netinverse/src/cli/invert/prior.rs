@@ -29,9 +29,7 @@ pub(super) fn read(text: &str) -> Result<(PriorName, Option<Network>)> {
         let Some(path) = value.filter(|path| !path.is_empty()) else {
             return Err(Error::input(format!("`{name}` needs a file")).hint(FORMS));
         };
-        let network = Network::read(Path::new(path))?;
-        let Model { path, sha256 } = Model::of(Path::new(path))?;
-        Ok((NetworkFile { path, sha256 }, network))
+        named_network(Path::new(path))
     };
     let plain = |prior: PriorName| match value {
         None => Ok((prior, None)),
@@ -46,6 +44,13 @@ pub(super) fn read(text: &str) -> Result<(PriorName, Option<Network>)> {
         "autoencoder" => network().map(|(file, network)| (PriorName::Autoencoder(file), Some(network))),
         _ => Err(Error::input(format!("`{text}` is not a prior")).hint(FORMS)),
     }
+}
+
+/// A network beside the one that is inverted, and what tells whether it is the same another time.
+pub(super) fn named_network(path: &Path) -> Result<(NetworkFile, Network)> {
+    let network = Network::read(path)?;
+    let Model { path, sha256 } = Model::of(path)?;
+    Ok((NetworkFile { path, sha256 }, network))
 }
 
 /// Rows of inputs, and what tells whether they are the same another time.
@@ -63,6 +68,9 @@ pub(super) fn without_paths(
     match &mut problem.prior {
         PriorName::Decoder(file) | PriorName::Autoencoder(file) => file.path.clear(),
         _ => {}
+    }
+    if let Some(start) = &mut problem.start {
+        start.path.clear();
     }
     if let Some(data) = &mut problem.data {
         data.source.clear();

@@ -124,6 +124,10 @@ pub(super) fn problem(options: &InvertOptions, network: &Network) -> Result<(Pro
     if let Some(text) = &options.prior {
         (problem.prior, resources.network) = prior::read(text).at(|| Place::Option("--prior".into()))?;
     }
+    if let Some(path) = &options.start {
+        let (file, inverse) = prior::named_network(path).at(|| Place::Option("--start".into()))?;
+        (problem.start, resources.start) = (Some(file), Some(inverse));
+    }
     Ok((problem, resources))
 }
 
