@@ -197,6 +197,21 @@ fn an_inverse_of_a_given_network_is_learned_in_its_bounds() {
     assert!(again.iter().zip(&y).all(|(a, b)| (a - b).abs() < 0.2), "{again:?} and {y:?}");
 }
 
+#[test]
+fn a_surjective_classifier_is_written_with_its_inverse_and_its_fibres() {
+    let folder = tempdir().unwrap();
+    write_rows(folder.path(), "x", 400, 1);
+    let data =
+        ["surjective", "--data", "x.csv", "--labels", "x_labels.csv", "--hidden", "16", "--rate", "0.01"];
+    let found =
+        answer(folder.path(), &[&data[..], &["--epochs", "30", "--batch", "32", "-o", "f.onnx"]].concat(), 0);
+    assert!(measure(&found, "accuracy") > 0.9 && measure(&found, "round_trip") < 1e-5, "{found:#}");
+    // Any y and any v.
+    let x = apply(&folder.path().join("f.fibre.onnx"), &[7.0, -5.0, 0.2, 0.9, 0.1, 0.4]);
+    let y = apply(&folder.path().join("f.onnx"), &x);
+    assert!((y[0] - 7.0).abs() < 1e-4 && (y[1] + 5.0).abs() < 1e-4, "{y:?}");
+}
+
 /// Forward passes and products with the Jacobian, of all rows.
 fn evaluations(answer: &Value) -> u64 {
     let queries = answer["queries"].as_array().unwrap();

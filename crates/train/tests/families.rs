@@ -4,8 +4,8 @@ use netinverse_base::{Budget, Rng, Silent};
 use netinverse_linalg::Matrix;
 use netinverse_network::{Evaluator, Function, Network, Shape};
 use netinverse_train::{
-    Activation, Assembly, EncoderDecoder, Family, Keeping, LearnedInverse, Lesson, Recipe, RowSpace, Sizes,
-    Weights,
+    Activation, Assembly, Coder, EncoderDecoder, Family, Keeping, LearnedInverse, Lesson, Recipe, RowSpace,
+    Sizes, Surjective, Weights,
 };
 
 fn apply(network: &Network, x: &[f32]) -> Vec<f32> {
@@ -48,8 +48,7 @@ fn a_linear_autoencoder_is_as_good_as_principal_components() {
         let sizes =
             Sizes { inputs: 5, hidden: &[], outputs: code, activation: Activation::Relu, unit: false };
         let mut family = EncoderDecoder::autoencoder(&sizes, 1).unwrap();
-        let shape = family.clone();
-        let objective = shape.objective(&x, None);
+        let objective = family.objective(&x, None);
         train(&mut family, &Lesson { x: &x, objective: &objective }, 150, 0.02);
         let (f, g) = (family.network().unwrap(), family.inverse().unwrap());
         let error = mean_square(&apply(&g, &apply(&f, &x)), &x);
@@ -69,8 +68,7 @@ fn an_invertible_classifier_gives_class_and_input() {
     let error = |lambda: f32| {
         let sizes = Sizes { inputs: 5, hidden: &[16], outputs: 2, activation: Activation::Tanh, unit: false };
         let mut family = EncoderDecoder::classifier(&sizes, lambda, 1).unwrap();
-        let shape = family.clone();
-        let objective = shape.objective(&x, Some(&classes));
+        let objective = family.objective(&x, Some(&classes));
         train(&mut family, &Lesson { x: &x, objective: &objective }, 100, 0.01);
         let y = apply(&family.network().unwrap(), &x);
         let hits = y.chunks(2).zip(&classes).filter(|(y, class)| u8::from(y[1] > y[0]) == **class).count();
@@ -88,8 +86,7 @@ fn the_row_space_is_pulled_to_the_data_and_the_inverse_is_exact_there() {
     let classes: Vec<u8> = (0..400).map(|row| (row % 2) as u8).collect();
     let outside = |lambda: f32| {
         let mut family = RowSpace::new(5, 2, lambda, 5).unwrap();
-        let shape = family.clone();
-        let objective = shape.objective(&x, &classes);
+        let objective = family.objective(&x, Some(&classes));
         train(&mut family, &Lesson { x: &x, objective: &objective }, 60, 0.02);
         let (f, g) = (family.network().unwrap(), family.inverse().unwrap());
         let y = apply(&f, &x);
@@ -103,6 +100,43 @@ fn the_row_space_is_pulled_to_the_data_and_the_inverse_is_exact_there() {
     };
     let (with, without) = (outside(10.0), outside(0.0));
     assert!(with < 1e-3 && without > 0.05, "{with} and {without}");
+}
+
+/// f(f⁺(y, v)) = y for any y and v, trained or not, and different v give different inputs.
+#[test]
+fn a_surjective_classifier_has_an_exact_right_inverse() {
+    let x = plane(600);
+    let classes: Vec<u8> = x.chunks(5).map(|x| u8::from(x[0] + x[1] > 0.0)).collect();
+    let sizes = Sizes { inputs: 5, hidden: &[16], outputs: 2, activation: Activation::Tanh, unit: false };
+    let mut family = Surjective::classifier(&sizes, 5.0, 1).unwrap();
+    let mut rng = Rng::new(6, 0);
+    let y: Vec<f32> = (0..400).map(|_| (3.0 * rng.normal()) as f32).collect();
+    let v: Vec<f32> = (0..1000).map(|_| rng.normal() as f32).collect();
+    let pairs: Vec<f32> = y.chunks(2).zip(v.chunks(5)).flat_map(|(y, v)| [y, v].concat()).collect();
+    for trained in [false, true] {
+        if trained {
+            let objective = family.objective(&x, Some(&classes));
+            train(&mut family, &Lesson { x: &x, objective: &objective }, 60, 0.01);
+        }
+        let (f, g, fibre) = (family.network().unwrap(), family.inverse().unwrap(), family.fibre().unwrap());
+        for again in [apply(&f, &apply(&g, &y)), apply(&f, &apply(&fibre, &pairs))] {
+            let worst = again.iter().zip(&y).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(worst < 2e-5, "{worst}");
+        }
+        // For v = x the answer is x itself.
+        let y = apply(&f, &x);
+        let own: Vec<f32> = y.chunks(2).zip(x.chunks(5)).flat_map(|(y, x)| [y, x].concat()).collect();
+        assert!(mean_square(&apply(&fibre, &own), &x).sqrt() < 1e-5);
+        if trained {
+            let hits =
+                y.chunks(2).zip(&classes).filter(|(y, class)| u8::from(y[1] > y[0]) == **class).count();
+            assert!(hits > 585, "{hits} of 600");
+            let error = mean_square(&apply(&g, &y), &x);
+            assert!(error < 0.1, "{error}"); // the plane's inputs have a mean square of about 2
+        }
+    }
+    let narrow = Sizes { inputs: 2, hidden: &[], outputs: 2, activation: Activation::Relu, unit: false };
+    assert!(Surjective::classifier(&narrow, 1.0, 0).unwrap_err().to_string().contains("free part"));
 }
 
 /// f(x) = x³ + x by a network of its own operators: one input for each output.

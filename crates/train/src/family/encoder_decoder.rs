@@ -3,7 +3,7 @@
 use netinverse_base::{Error, Result, Rng};
 use netinverse_network::Network;
 
-use super::Family;
+use super::{Coder, Family};
 use crate::objective::{Part, Term};
 use crate::stack::Stack;
 use crate::{Activation, Assembly, Loss, Objective, Targets, Weights};
@@ -70,26 +70,6 @@ impl EncoderDecoder {
         let decoder = Stack::new(&mut weights, "g_", &decoder_sizes, activation, last, &mut rng)?;
         Ok(EncoderDecoder { weights, encoder, decoder, inputs: sizes.inputs, outputs: sizes.outputs, lambda })
     }
-
-    /// What is minimised for the samples x, with a class each, which an autoencoder does not read. Terms: the task if
-    /// there is one, then the reconstruction, its mean squared error an input.
-    pub fn objective<'a>(&self, x: &'a [f32], classes: Option<&'a [u8]>) -> Objective<'a> {
-        let (m, n) = (self.outputs, self.inputs);
-        let Some(lambda) = self.lambda else {
-            return Objective::new(vec![Part {
-                name: "reconstruction",
-                outputs: 0..n,
-                weight: 1.0,
-                term: Term::MeanSquare(x),
-            }]);
-        };
-        let classes = Targets::Classes(classes.unwrap_or_default());
-        let task = Term::Loss(Loss::SoftmaxCrossEntropy, classes);
-        Objective::new(vec![
-            Part { name: "task", outputs: 0..m, weight: 1.0, term: task },
-            Part { name: "reconstruction", outputs: m..m + n, weight: lambda, term: Term::MeanSquare(x) },
-        ])
-    }
 }
 
 impl Family for EncoderDecoder {
@@ -126,5 +106,25 @@ impl Family for EncoderDecoder {
         let x = self.decoder.apply(&mut assembly, y)?;
         assembly.rename(x, "x");
         assembly.finish(&[x])
+    }
+}
+
+impl Coder for EncoderDecoder {
+    fn objective<'a>(&self, x: &'a [f32], classes: Option<&'a [u8]>) -> Objective<'a> {
+        let (m, n) = (self.outputs, self.inputs);
+        let Some(lambda) = self.lambda else {
+            return Objective::new(vec![Part {
+                name: "reconstruction",
+                outputs: 0..n,
+                weight: 1.0,
+                term: Term::MeanSquare(x),
+            }]);
+        };
+        let classes = Targets::Classes(classes.unwrap_or_default());
+        let task = Term::Loss(Loss::SoftmaxCrossEntropy, classes);
+        Objective::new(vec![
+            Part { name: "task", outputs: 0..m, weight: 1.0, term: task },
+            Part { name: "reconstruction", outputs: m..m + n, weight: lambda, term: Term::MeanSquare(x) },
+        ])
     }
 }

@@ -3,15 +3,17 @@
 mod encoder_decoder;
 mod learned_inverse;
 mod row_space;
+mod surjective;
 
 pub use encoder_decoder::{EncoderDecoder, Sizes};
 pub use learned_inverse::{LearnedInverse, RoundTrips};
 pub use row_space::RowSpace;
+pub use surjective::Surjective;
 
 use netinverse_base::{Budget, Progress, Result};
 use netinverse_network::Network;
 
-use crate::{Keeping, Lesson, Recipe, TrainReport, Weights, train};
+use crate::{Keeping, Lesson, Objective, Recipe, TrainReport, Weights, train};
 
 /// A model from whose weights several networks are made.
 pub trait Family {
@@ -55,4 +57,11 @@ pub trait Family {
         let network = self.training_network()?;
         train(self.weights_mut(), &network, lesson, held_out, recipe, keeping, budget, progress)
     }
+}
+
+/// A family that is trained on inputs, for the classes of these or to give them back.
+pub trait Coder: Family {
+    /// What is minimised for the samples x, with a class each, which some families do not read. Terms: the task if there
+    /// is one, then what becomes of the input, a mean square an element.
+    fn objective<'a>(&self, x: &'a [f32], classes: Option<&'a [u8]>) -> Objective<'a>;
 }

@@ -4,7 +4,7 @@ use netinverse_base::{Error, Result, Rng};
 use netinverse_linalg::{Matrix, Svd};
 use netinverse_network::{Network, Shape};
 
-use super::Family;
+use super::{Coder, Family};
 use crate::objective::{Part, Term};
 use crate::{Assembly, Loss, Objective, Targets, Weight, Weights};
 
@@ -49,16 +49,6 @@ impl RowSpace {
         let r = weights.free("R", Shape::new([outputs, outputs])?, draw)?;
         let bias = weights.free("b", Shape::vector(outputs), vec![0.0; outputs])?;
         Ok(RowSpace { weights, q, r, bias, inputs, outputs, lambda })
-    }
-
-    /// What is minimised: the task (cross-entropy), then the penalty.
-    pub fn objective<'a>(&self, x: &'a [f32], classes: &'a [u8]) -> Objective<'a> {
-        let (m, n) = (self.outputs, self.inputs);
-        let task = Term::Loss(Loss::SoftmaxCrossEntropy, Targets::Classes(classes));
-        Objective::new(vec![
-            Part { name: "task", outputs: 0..m, weight: 1.0, term: task },
-            Part { name: "outside", outputs: m..m + n, weight: self.lambda, term: Term::MeanSquare(x) },
-        ])
     }
 
     /// W, n × m.
@@ -122,5 +112,16 @@ impl Family for RowSpace {
         let pseudo = svd.pseudo_inverse(svd.rank(netinverse_linalg::Precision::F32));
         let shift: Vec<f64> = pseudo.apply_left(&self.bias()).iter().map(|v| -v).collect();
         Self::layer("y", "x", ["W_plus", "b_plus"], &pseudo, &shift)
+    }
+}
+
+impl Coder for RowSpace {
+    fn objective<'a>(&self, x: &'a [f32], classes: Option<&'a [u8]>) -> Objective<'a> {
+        let (m, n) = (self.outputs, self.inputs);
+        let task = Term::Loss(Loss::SoftmaxCrossEntropy, Targets::Classes(classes.unwrap_or_default()));
+        Objective::new(vec![
+            Part { name: "task", outputs: 0..m, weight: 1.0, term: task },
+            Part { name: "outside", outputs: m..m + n, weight: self.lambda, term: Term::MeanSquare(x) },
+        ])
     }
 }

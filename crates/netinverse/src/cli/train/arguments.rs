@@ -23,6 +23,8 @@ pub(crate) enum TrainNetwork {
     /// A classifier from whose outputs the input can be had back (--invertible), or whose row space is where the data
     /// are (--row-space)
     Classifier(ClassifierOptions),
+    /// A classifier that is onto, with an exact right inverse: f(g(y)) = y for every y, and one input for each free part v
+    Surjective(SurjectiveOptions),
     /// An inverse of a network that stays as it is: what `invert --start` starts from
     Inverse(InverseOptions),
 }
@@ -87,6 +89,25 @@ pub(crate) struct ClassifierOptions {
         conflicts_with_all = ["invertible", "layers", "activation"]
     )]
     pub(crate) row_space: Option<f32>,
+    /// The number of classes [default: the largest label + 1]
+    #[arg(long, value_name = "K")]
+    pub(crate) classes: Option<usize>,
+    #[command(flatten)]
+    pub(crate) layers: LayerOptions,
+    #[command(flatten)]
+    pub(crate) samples: SampleOptions,
+    #[command(flatten)]
+    pub(crate) course: CourseOptions,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+NET.inverse.onnx takes y; NET.fibre.onnx takes y and v, n numbers that say which of the inputs with this output is
+meant: for v an input of the class, the answer is like v.")]
+pub(crate) struct SurjectiveOptions {
+    /// The weight of the mean squared error of g(f(x)) beside the cross-entropy
+    #[arg(long, value_name = "LAMBDA", default_value_t = 10.0, allow_negative_numbers = true)]
+    pub(crate) lambda: f32,
     /// The number of classes [default: the largest label + 1]
     #[arg(long, value_name = "K")]
     pub(crate) classes: Option<usize>,

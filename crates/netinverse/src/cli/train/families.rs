@@ -1,12 +1,12 @@
 //! `netinverse train autoencoder` and `classifier`.
 
 use netinverse_base::{Budget, Place, Result, ResultExt as _};
-use netinverse_train::{EncoderDecoder, Family, Lesson, Objective, RowSpace, Sizes};
+use netinverse_train::{Coder, EncoderDecoder, Family as _, Lesson, RowSpace, Sizes, Surjective};
 
 use super::answer::{Measure, Trained, finish};
-use super::arguments::{AutoencoderOptions, ClassifierOptions, CourseOptions};
+use super::arguments::{AutoencoderOptions, ClassifierOptions, CourseOptions, SurjectiveOptions};
 use super::course::{self, Files};
-use super::samples::{Samples, Set};
+use super::samples::Samples;
 use super::yardsticks;
 use crate::cli::{Console, Outcome, budget};
 
@@ -50,20 +50,41 @@ pub(super) fn classifier(options: &ClassifierOptions, console: &Console) -> Resu
     encoder_decoder(name, &mut family, &samples, &options.course, &files, &budget, console)
 }
 
-/// Trains a network and its decoder, and measures both.
+pub(super) fn surjective(options: &SurjectiveOptions, console: &Console) -> Result<Outcome> {
+    let budget = budget(&options.course.limits)?;
+    let files = Files::of(&options.course.output)?;
+    let samples = Samples::read(&options.samples, &options.course, None, &budget)?;
+    let classes = samples.classes(options.classes)?;
+    let sizes = Sizes {
+        inputs: samples.inputs,
+        hidden: &options.layers.hidden.0,
+        outputs: classes,
+        activation: options.layers.activation.into(),
+        unit: samples.unit,
+    };
+    let mut family = Surjective::classifier(&sizes, options.lambda, budget.seed())?;
+    let name = "surjective classifier";
+    let outcome = encoder_decoder(name, &mut family, &samples, &options.course, &files, &budget, console)?;
+    let fibre = files.network.with_extension("fibre.onnx");
+    family.fibre()?.write(&fibre)?;
+    console.line(&format!("written: {}", fibre.display()));
+    Ok(outcome)
+}
+
+/// Trains a network and what gives its inputs back, and measures both.
 fn encoder_decoder(
     name: &'static str,
-    family: &mut EncoderDecoder,
+    family: &mut dyn Coder,
     samples: &Samples,
     options: &CourseOptions,
     files: &Files,
     budget: &Budget,
     console: &Console,
 ) -> Result<Outcome> {
-    let shape = family.clone();
-    let trained = shape.objective(&samples.train.x, samples.train.labels.as_deref());
+    let trained = family.objective(&samples.train.x, samples.train.labels.as_deref());
     let course = {
-        let held = samples.held_out.as_ref().map(|set| (set, shape.objective(&set.x, set.labels.as_deref())));
+        let held =
+            samples.held_out.as_ref().map(|set| (set, family.objective(&set.x, set.labels.as_deref())));
         let held = held.as_ref().map(|(set, objective)| Lesson { x: &set.x, objective });
         let lesson = Lesson { x: &samples.train.x, objective: &trained };
         course::run(family, &lesson, held.as_ref(), options, budget, console)?
@@ -124,10 +145,10 @@ fn row_space(
     budget: &Budget,
     console: &Console,
 ) -> Result<Outcome> {
-    let shape = family.clone();
-    let trained = row_space_objective(&shape, &samples.train);
+    let trained = family.objective(&samples.train.x, samples.train.labels.as_deref());
     let course = {
-        let held = samples.held_out.as_ref().map(|set| (set, row_space_objective(&shape, set)));
+        let held =
+            samples.held_out.as_ref().map(|set| (set, family.objective(&set.x, set.labels.as_deref())));
         let held = held.as_ref().map(|(set, objective)| Lesson { x: &set.x, objective });
         let lesson = Lesson { x: &samples.train.x, objective: &trained };
         course::run(family, &lesson, held.as_ref(), options, budget, console)?
@@ -169,8 +190,4 @@ fn row_space(
         sizes: (samples.inputs, classes),
     };
     finish(trained, &course, samples, options, console)
-}
-
-fn row_space_objective<'a>(family: &RowSpace, set: &'a Set) -> Objective<'a> {
-    family.objective(&set.x, set.labels.as_deref().unwrap_or_default())
 }

@@ -19,6 +19,7 @@ pub(crate) fn run(options: &TrainOptions, console: &Console) -> Result<Outcome> 
         TrainNetwork::Mlp(options) => mlp::run(options, console),
         TrainNetwork::Autoencoder(options) => families::autoencoder(options, console),
         TrainNetwork::Classifier(options) => families::classifier(options, console),
+        TrainNetwork::Surjective(options) => families::surjective(options, console),
         TrainNetwork::Inverse(options) => inverse::run(options, console),
     }
 }
