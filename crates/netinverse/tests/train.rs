@@ -212,6 +212,35 @@ fn a_surjective_classifier_is_written_with_its_inverse_and_its_fibres() {
     assert!((y[0] - 7.0).abs() < 1e-4 && (y[1] + 5.0).abs() < 1e-4, "{y:?}");
 }
 
+#[test]
+fn a_sweep_trades_accuracy_for_reconstruction() {
+    let folder = tempdir().unwrap();
+    write_rows(folder.path(), "x", 400, 1);
+    let data =
+        ["sweep", "--data", "x.csv", "--labels", "x_labels.csv", "--hidden", "16", "--activation", "tanh"];
+    let rest = ["--lambdas", "1,20", "--rate", "0.01", "--epochs", "30", "--batch", "32", "-o", "sweep.html"];
+    let output = train(folder.path(), &[&data[..], &rest, &["--format", "json"]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let rows = found["rows"].as_array().unwrap();
+    let error = |row: usize| rows[row]["reconstruction_error"].as_f64().unwrap();
+    // Plain, two weights, the autoencoder: each gives back more than the one before, or nearly.
+    assert_eq!(rows.len(), 4);
+    assert!(error(0) > error(1) && error(1) > error(2) && error(3) < 1.2 * error(2), "{found:#}");
+    assert!(rows[..3].iter().all(|row| row["accuracy"].as_f64().unwrap() > 0.9), "{found:#}");
+    let page = std::fs::read_to_string(folder.path().join("sweep.html")).unwrap();
+    assert!(page.contains("invertible classifier") && page.contains("<svg"));
+    for (arguments, place) in [
+        (&["--lambdas", "0"][..], "--lambdas"),
+        (&["-o", "sweep.txt"], "sweep.txt"),
+        (&["-o", "no/sweep.json"], "no"),
+    ] {
+        let output = train(folder.path(), &[&data[..], arguments].concat());
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).contains(place), "{}", text(&output.stderr));
+    }
+}
+
 /// Forward passes and products with the Jacobian, of all rows.
 fn evaluations(answer: &Value) -> u64 {
     let queries = answer["queries"].as_array().unwrap();

@@ -55,6 +55,14 @@ impl Stack {
         Ok(Stack { prefix: prefix.into(), layers, hidden, last })
     }
 
+    /// Leaves all weights as they are from now on.
+    pub(crate) fn freeze(&self, weights: &mut Weights) {
+        for &(w, b) in &self.layers {
+            weights.freeze(w);
+            weights.freeze(b);
+        }
+    }
+
     /// The stack's output for x.
     ///
     /// # Errors

@@ -127,6 +127,13 @@ impl Weights {
         !matches!(self.0[weight.0].kind, Kind::Frozen)
     }
 
+    /// Leaves the constant as it is from now on.
+    pub fn freeze(&mut self, weight: Weight) {
+        let values = self.constant(weight);
+        let entry = &mut self.0[weight.0];
+        (entry.kind, entry.free) = (Kind::Frozen, values);
+    }
+
     /// The constant's name.
     pub fn name(&self, weight: Weight) -> &str {
         &self.0[weight.0].name

@@ -70,6 +70,12 @@ impl EncoderDecoder {
         let decoder = Stack::new(&mut weights, "g_", &decoder_sizes, activation, last, &mut rng)?;
         Ok(EncoderDecoder { weights, encoder, decoder, inputs: sizes.inputs, outputs: sizes.outputs, lambda })
     }
+
+    /// Leaves f as it is from now on: training finds the best decoder for it.
+    pub fn freeze_network(&mut self) {
+        self.encoder.freeze(&mut self.weights);
+        self.lambda = self.lambda.map(|_| 1.0);
+    }
 }
 
 impl Family for EncoderDecoder {

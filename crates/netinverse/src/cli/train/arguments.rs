@@ -25,6 +25,9 @@ pub(crate) enum TrainNetwork {
     Classifier(ClassifierOptions),
     /// A classifier that is onto, with an exact right inverse: f(g(y)) = y for every y, and one input for each free part v
     Surjective(SurjectiveOptions),
+    /// Accuracy against reconstruction: invertible classifiers over a range of λ, beside an autoencoder, principal
+    /// components, and the best inverse of a plain classifier
+    Sweep(SweepOptions),
     /// An inverse of a network that stays as it is: what `invert --start` starts from
     Inverse(InverseOptions),
 }
@@ -120,6 +123,30 @@ pub(crate) struct SurjectiveOptions {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct SweepOptions {
+    /// The weights of the reconstruction
+    #[arg(long, value_delimiter = ',', value_name = "LAMBDA,…", default_value = "1,3,10,30")]
+    pub(crate) lambdas: Vec<f32>,
+    /// The number of classes [default: the largest label + 1]
+    #[arg(long, value_name = "K")]
+    pub(crate) classes: Option<usize>,
+    #[command(flatten)]
+    pub(crate) layers: LayerOptions,
+    #[command(flatten)]
+    pub(crate) samples: SampleOptions,
+    #[command(flatten)]
+    pub(crate) steps: StepOptions,
+    /// Write the table here too: .json, or a page .html with the inputs given back
+    #[arg(short, long, value_name = "FILE", help_heading = "Answer")]
+    pub(crate) output: Option<PathBuf>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Text, help_heading = "Answer")]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) limits: Limits,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct InverseOptions {
     /// The network, an ONNX file
     pub(crate) model: PathBuf,
@@ -205,9 +232,9 @@ pub(crate) struct SampleOptions {
     pub(crate) held_out: Option<f64>,
 }
 
-/// How it is learned.
+/// How steps are taken.
 #[derive(Debug, Args)]
-pub(crate) struct CourseOptions {
+pub(crate) struct StepOptions {
     /// Passes over the data
     #[arg(long, default_value_t = 20, value_name = "N", help_heading = "Training")]
     pub(crate) epochs: usize,
@@ -220,6 +247,13 @@ pub(crate) struct CourseOptions {
     /// How steps follow from gradients
     #[arg(long, value_enum, default_value_t = OptimizerName::Adam, help_heading = "Training")]
     pub(crate) optimizer: OptimizerName,
+}
+
+/// How it is learned, and what comes out.
+#[derive(Debug, Args)]
+pub(crate) struct CourseOptions {
+    #[command(flatten)]
+    pub(crate) steps: StepOptions,
     /// Stop after N epochs that gained nothing on the rows held out
     #[arg(long, value_name = "N", help_heading = "Training")]
     pub(crate) patience: Option<usize>,

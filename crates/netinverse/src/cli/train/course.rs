@@ -6,7 +6,7 @@ use std::time::Instant;
 use netinverse_base::{Budget, Error, Place, Result, StopReason};
 use netinverse_train::{Family, Keeping, Lesson, Optimizer, Recipe, Schedule, TrainReport};
 
-use super::arguments::{CourseOptions, OptimizerName};
+use super::arguments::{CourseOptions, OptimizerName, StepOptions};
 use crate::cli::Console;
 
 /// The files that a run writes.
@@ -54,17 +54,7 @@ pub(super) fn run(
     budget: &Budget,
     console: &Console,
 ) -> Result<Course> {
-    let (optimizer, usual) = match options.optimizer {
-        OptimizerName::Adam => (Optimizer::Adam, 0.002),
-        OptimizerName::Sgd => (Optimizer::Sgd { momentum: 0.9 }, 0.05),
-    };
-    let recipe = Recipe {
-        optimizer,
-        rate: options.rate.unwrap_or(usual),
-        schedule: Schedule::Cosine,
-        epochs: options.epochs,
-        batch: options.batch,
-    };
+    let recipe = recipe(&options.steps);
     let keeping = Keeping { checkpoint: options.checkpoint.clone(), patience: options.patience };
     let start = Instant::now();
     let report = family.train(lesson, held_out, &recipe, &keeping, budget, console)?;
@@ -78,4 +68,19 @@ pub(super) fn stopped(report: &TrainReport) -> Option<&'static str> {
         StopReason::TimeLimit => "the time limit",
         StopReason::Cancelled => "Ctrl-C",
     })
+}
+
+/// Options as the trainer takes them.
+pub(super) fn recipe(options: &StepOptions) -> Recipe {
+    let (optimizer, usual) = match options.optimizer {
+        OptimizerName::Adam => (Optimizer::Adam, 0.002),
+        OptimizerName::Sgd => (Optimizer::Sgd { momentum: 0.9 }, 0.05),
+    };
+    Recipe {
+        optimizer,
+        rate: options.rate.unwrap_or(usual),
+        schedule: Schedule::Cosine,
+        epochs: options.epochs,
+        batch: options.batch,
+    }
 }

@@ -13,7 +13,7 @@ use crate::cli::{Console, Outcome, budget};
 pub(super) fn autoencoder(options: &AutoencoderOptions, console: &Console) -> Result<Outcome> {
     let budget = budget(&options.course.limits)?;
     let files = Files::of(&options.course.output)?;
-    let samples = Samples::read(&options.samples, &options.course, None, &budget)?;
+    let samples = Samples::read(&options.samples, options.course.patience, None, &budget)?;
     let sizes = Sizes {
         inputs: samples.inputs,
         hidden: &options.layers.hidden.0,
@@ -29,7 +29,7 @@ pub(super) fn autoencoder(options: &AutoencoderOptions, console: &Console) -> Re
 pub(super) fn classifier(options: &ClassifierOptions, console: &Console) -> Result<Outcome> {
     let budget = budget(&options.course.limits)?;
     let files = Files::of(&options.course.output)?;
-    let samples = Samples::read(&options.samples, &options.course, None, &budget)?;
+    let samples = Samples::read(&options.samples, options.course.patience, None, &budget)?;
     let classes = samples.classes(options.classes)?;
     if let Some(lambda) = options.row_space {
         let mut family = RowSpace::new(samples.inputs, classes, lambda, budget.seed())
@@ -53,7 +53,7 @@ pub(super) fn classifier(options: &ClassifierOptions, console: &Console) -> Resu
 pub(super) fn surjective(options: &SurjectiveOptions, console: &Console) -> Result<Outcome> {
     let budget = budget(&options.course.limits)?;
     let files = Files::of(&options.course.output)?;
-    let samples = Samples::read(&options.samples, &options.course, None, &budget)?;
+    let samples = Samples::read(&options.samples, options.course.patience, None, &budget)?;
     let classes = samples.classes(options.classes)?;
     let sizes = Sizes {
         inputs: samples.inputs,

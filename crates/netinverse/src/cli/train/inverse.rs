@@ -116,7 +116,7 @@ fn samples(
 ) -> Result<Samples> {
     let n = network.input_size();
     if options.samples.data.is_some() {
-        return Samples::read(&options.samples, &options.course, Some(n), budget);
+        return Samples::read(&options.samples, options.course.patience, Some(n), budget);
     }
     let Some(bounds) = bounds else {
         return Err(Error::input("there are no inputs to learn from")
@@ -129,5 +129,5 @@ fn samples(
     let draw = |rng: &mut Rng| bounds.iter().map(|b| rng.range(b[0], b[1]) as f32).collect::<Vec<_>>();
     let x: Vec<f32> = (0..options.draw).flat_map(|_| draw(&mut rng)).collect();
     let source = "inputs drawn in the bounds".to_string();
-    Samples::drawn(source, n, x, &options.samples, &options.course, budget)
+    Samples::drawn(source, n, x, &options.samples, options.course.patience, budget)
 }

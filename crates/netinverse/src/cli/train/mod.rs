@@ -7,6 +7,7 @@ mod families;
 mod inverse;
 mod mlp;
 mod samples;
+mod sweep;
 mod yardsticks;
 
 use netinverse_base::Result;
@@ -20,6 +21,7 @@ pub(crate) fn run(options: &TrainOptions, console: &Console) -> Result<Outcome> 
         TrainNetwork::Autoencoder(options) => families::autoencoder(options, console),
         TrainNetwork::Classifier(options) => families::classifier(options, console),
         TrainNetwork::Surjective(options) => families::surjective(options, console),
+        TrainNetwork::Sweep(options) => sweep::run(options, console),
         TrainNetwork::Inverse(options) => inverse::run(options, console),
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use netinverse_base::{Budget, Error, Place, Result, ResultExt as _, Rng};
 use netinverse_data::{DigitSet, RowRange, Rows, RowsOptions, read_rows};
 
-use super::arguments::{CourseOptions, SampleOptions};
+use super::arguments::SampleOptions;
 use crate::cli::data;
 
 /// The random stream that decides which rows are held out.
@@ -42,7 +42,7 @@ impl Samples {
     /// Files that cannot be read, rows of different width, fewer than two rows, labels that do not fit.
     pub(super) fn read(
         options: &SampleOptions,
-        course: &CourseOptions,
+        patience: Option<usize>,
         columns: Option<usize>,
         budget: &Budget,
     ) -> Result<Self> {
@@ -79,7 +79,7 @@ impl Samples {
             return Err(Error::input(format!("rows of {inputs} values, the network has {wanted} inputs"))
                 .at(Place::Option("--data".into())));
         }
-        Self::split(source, inputs, all, test, options, course, budget)
+        Self::split(source, inputs, all, test, options, patience, budget)
     }
 
     /// Rows that were made, not read.
@@ -88,11 +88,11 @@ impl Samples {
         inputs: usize,
         x: Vec<f32>,
         options: &SampleOptions,
-        course: &CourseOptions,
+        patience: Option<usize>,
         budget: &Budget,
     ) -> Result<Self> {
         let all = Set { rows: x.len() / inputs, x, labels: None };
-        Self::split(source, inputs, all, None, options, course, budget)
+        Self::split(source, inputs, all, None, options, patience, budget)
     }
 
     fn split(
@@ -101,7 +101,7 @@ impl Samples {
         all: Set,
         test: Option<Set>,
         options: &SampleOptions,
-        course: &CourseOptions,
+        patience: Option<usize>,
         budget: &Budget,
     ) -> Result<Self> {
         let at = || Place::Option("--held-out".into());
@@ -109,7 +109,7 @@ impl Samples {
             return Err(Error::input("there is one sample, training needs at least two")
                 .at(Place::Option("--data".into())));
         }
-        let share = options.held_out.unwrap_or(match (&test, course.patience) {
+        let share = options.held_out.unwrap_or(match (&test, patience) {
             (Some(_), None) => 0.0,
             _ => HELD_OUT,
         });
@@ -118,7 +118,7 @@ impl Samples {
                 .at(at())
                 .hint("give a number from 0 on and below 1, such as 0.1"));
         }
-        if course.patience.is_some() && share == 0.0 {
+        if patience.is_some() && share == 0.0 {
             return Err(Error::input("`--patience` needs rows that are held out").at(at()));
         }
         let mut count = (share * all.rows as f64).round() as usize;
