@@ -161,7 +161,7 @@ pub(crate) struct InverseOptions {
     #[arg(long, value_name = "N", default_value_t = 20_000)]
     pub(crate) draw: usize,
     /// The weight of |g(f(x)) - x|² beside |f(g(y)) - y|²
-    #[arg(long, value_name = "BETA", default_value_t = 0.001, allow_negative_numbers = true)]
+    #[arg(long, value_name = "BETA", default_value_t = 0.01, allow_negative_numbers = true)]
     pub(crate) beta: f32,
     #[command(flatten)]
     pub(crate) layers: LayerOptions,
