@@ -75,9 +75,12 @@ pub(super) fn run(options: &SweepOptions, console: &Console) -> Result<Outcome> 
         Sweep { options, samples: &samples, chosen: chosen(&samples, classes), budget: &budget, console };
     let mut rows = Vec::new();
     let mut plain = EncoderDecoder::classifier(&sizes, 0.0, budget.seed())?;
+    let start = Instant::now();
     if sweep.train(&mut plain)? {
+        let seconds = start.elapsed().as_secs_f64();
         plain.freeze_network();
-        rows.extend(sweep.row("plain classifier, then a decoder", Some(0.0), plain)?);
+        let row = sweep.row("plain classifier, then a decoder", Some(0.0), plain)?;
+        rows.extend(row.map(|row| Row { seconds: seconds + row.seconds, ..row }));
     }
     for &lambda in &options.lambdas {
         let family = EncoderDecoder::classifier(&sizes, lambda, budget.seed())?;
