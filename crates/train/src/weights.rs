@@ -75,12 +75,12 @@ impl Weights {
         rng: &mut Rng,
     ) -> Result<Weight> {
         let reflections = Reflections { size, columns: size, count, factor: f64::from(factor) };
-        let normals = (0..count * size).map(|_| rng.normal() as f32).collect();
+        let normals = draw_normals(count, size, 1.0, rng);
         self.push(name.into(), Shape::new([size, size])?, Kind::Orthogonal(reflections), normals)
     }
 
     /// `size` × `columns` with orthonormal columns, drawn at random: as many reflections as columns, which reach every
-    /// subspace.
+    /// subspace. `length` is about that of the normals at first: a step of the optimiser turns longer ones less.
     ///
     /// # Errors
     /// As [`Weights::free`]; more columns than rows.
@@ -89,13 +89,14 @@ impl Weights {
         name: impl Into<String>,
         size: usize,
         columns: usize,
+        length: f64,
         rng: &mut Rng,
     ) -> Result<Weight> {
         if columns > size {
             return Err(Error::input(format!("{columns} orthonormal columns of {size} numbers")));
         }
         let reflections = Reflections { size, columns, count: columns, factor: 1.0 };
-        let normals = (0..columns * size).map(|_| rng.normal() as f32).collect();
+        let normals = draw_normals(columns, size, length, rng);
         self.push(name.into(), Shape::new([size, columns])?, Kind::Orthogonal(reflections), normals)
     }
 
@@ -198,4 +199,10 @@ impl Weights {
     pub fn are_finite(&self) -> bool {
         self.0.iter().all(|entry| entry.free.iter().all(|value| value.is_finite()))
     }
+}
+
+/// `count` rows of about this length.
+fn draw_normals(count: usize, size: usize, length: f64, rng: &mut Rng) -> Vec<f32> {
+    let scale = length / (size as f64).sqrt();
+    (0..count * size).map(|_| (scale * rng.normal()) as f32).collect()
 }

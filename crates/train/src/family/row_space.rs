@@ -43,7 +43,7 @@ impl RowSpace {
         }
         let mut rng = Rng::new(seed, 0);
         let mut weights = Weights::new();
-        let q = weights.orthonormal("Q", inputs, outputs, &mut rng)?;
+        let q = weights.orthonormal("Q", inputs, outputs, 1.0, &mut rng)?;
         let scale = (1.0 / outputs as f64).sqrt();
         let draw = (0..outputs * outputs).map(|_| (scale * rng.normal()) as f32).collect();
         let r = weights.free("R", Shape::new([outputs, outputs])?, draw)?;

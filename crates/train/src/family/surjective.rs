@@ -44,7 +44,9 @@ impl Surjective {
         }
         let mut rng = Rng::new(seed, 0);
         let mut weights = Weights::new();
-        let q = weights.orthonormal("Q", n, m, &mut rng)?;
+        // Long normals: Q stays nearly random, a direction of noise. Where it turns to what classes differ in, solving
+        // for u₀ moves an input visibly, and other classifiers are misled.
+        let q = weights.orthonormal("Q", n, m, (n as f64).sqrt(), &mut rng)?;
         let down = [&[n], sizes.hidden, &[2 * m]].concat();
         let mut up: Vec<usize> = [&[n], sizes.hidden, &[m]].concat();
         up.reverse();
