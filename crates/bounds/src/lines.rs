@@ -29,6 +29,10 @@ const IDENTITY: Line = Line { slope: 1.0, offset: 0.0 };
 /// digit would choose: whoever bounds the same box with other roundings would come to another form.
 const TIE: f64 = 1.0 + 1.0 / 1_048_576.0;
 
+/// An end that is nearer to 0 than this times the other is as good as 0. Zero biases make true ends of 0 common, and rounding
+/// then chooses a slope near 1 or 0 that the next program rounds otherwise: 1 and 0 themselves cost no more than that end.
+const AT_ZERO: f64 = 1.0 / 1_099_511_627_776.0;
+
 /// The lines around max(z, 0): exact where the sign is known; else the chord above and, below, the line of slope 1 or 0
 /// that leaves the smaller area.
 #[inline(always)]
@@ -39,7 +43,14 @@ pub(crate) fn relu(l: f64, u: f64) -> LinePair {
     if u <= 0.0 {
         return LinePair { lower: ZERO, upper: ZERO };
     }
-    let upper = relu_chord(l, u);
+    // z − l is above at both ends, and so is u.
+    let upper = if -l <= u * AT_ZERO {
+        Line { slope: 1.0, offset: -l }
+    } else if u <= -l * AT_ZERO {
+        Line { slope: 0.0, offset: u }
+    } else {
+        relu_chord(l, u)
+    };
     LinePair { lower: if u > -l * TIE { IDENTITY } else { ZERO }, upper }
 }
 

@@ -19,6 +19,11 @@ pub(crate) enum Attempt {
 /// Boxes that one claim may take.
 pub(crate) const MOST_BOXES: usize = 2000;
 
+/// A margin that misses 0 by no more than this, relative to the form's size or as it is, may do so by rounding alone: then
+/// the claim is worth another look. A form that vanishes has no size to compare with.
+const NEARLY: f64 = 1e-9;
+const TINY: f64 = 1e-12;
+
 struct Pending {
     lower: Vec<f64>,
     upper: Vec<f64>,
@@ -99,6 +104,7 @@ fn attempt(
     let forms = prover.forms(&claims, &[]);
     let mut scores = vec![0.0; lower.len()];
     let mut worst = f64::INFINITY;
+    let mut outputs: Option<Vec<(f64, f64)>> = None;
     let exact_is_due = backward || !any_unstable(prover);
     let mut at = 0;
     open.retain(|&r| {
@@ -119,7 +125,11 @@ fn attempt(
                 }
                 let reach = |i: usize| slopes[i].abs() * lower[i].abs().max(upper[i].abs());
                 let size = constant.abs() + (0..lower.len()).map(reach).sum::<f64>();
-                exact_is_due && margin > -1e-9 * size - 1e-190 && prover.exactly(&claims[k])
+                // Intervals keep what lines lose: a sum of functions that are not negative is not negative.
+                exact_is_due
+                    && (claims[k].above.is_none()
+                        && prover.follows_from(&claims[k], outputs.get_or_insert_with(|| prover.intervals()))
+                        || margin > -NEARLY * size - TINY && prover.exactly(&claims[k]))
             });
             best = best.max(least);
             all

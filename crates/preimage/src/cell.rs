@@ -43,7 +43,7 @@ pub enum State {
 
 /// Forms are lowered by this many times their rounding errors more than is needed: whoever checks a leaf with error terms of
 /// their own, and so with lines that differ in the last digits, must come to the same claims.
-const ROOM: f64 = 8.0;
+const ROOM: f64 = 64.0;
 
 /// A row that misses a decision by less than this may do so by rounding alone.
 const NEARLY: f64 = 1e-9;

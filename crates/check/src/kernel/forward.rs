@@ -406,6 +406,9 @@ impl Range {
 /// Below a ReLU the identity is taken where u is more than this times −l: u = −l is common, and rounding must not choose there.
 const TIE: f64 = 1.0 + 1.0 / 1_048_576.0;
 
+/// An end nearer to 0 than this times the other counts as 0 in the choice of the line above a ReLU.
+const AT_ZERO: f64 = 1.0 / 1_099_511_627_776.0;
+
 /// The least and the largest value of an affine function of the inputs, exactly, rounded outward.
 fn exact_ends(map: &Map, j: usize, bias: f64, lower: &[f64], upper: &[f64]) -> (f64, f64) {
     let (mut low, mut high) = (Dyadic::of(bias), Dyadic::of(bias));
@@ -430,9 +433,17 @@ fn lines(curve: &Curve, l: f64, u: f64) -> ((f64, f64), (f64, f64)) {
             return (segments[first.min(last)], segments[first.min(last)]);
         }
         if curve.is_relu() {
-            let slope = u / (u - l);
-            let offset = (-(slope * l)).next_up().max((u - (slope * u).next_down()).next_up());
-            return (segments[usize::from(u > -l * TIE)], (slope, offset.max(0.0)));
+            // z − l is above at both ends, and so is u; else the chord.
+            let upper = if -l <= u * AT_ZERO {
+                (1.0, -l)
+            } else if u <= -l * AT_ZERO {
+                (0.0, u)
+            } else {
+                let slope = u / (u - l);
+                let offset = (-(slope * l)).next_up().max((u - (slope * u).next_down()).next_up());
+                (slope, offset.max(0.0))
+            };
+            return (segments[usize::from(u > -l * TIE)], upper);
         }
     }
     let (low, high) = curve.slopes(l, u);

@@ -6,6 +6,7 @@
 //! | `curve` | values of functions enclosed, lines above and below them |
 //! | `network` | matrix products with counted roundings |
 //! | `forward`, `backward` | bounds of a network on a box |
+//! | `directed` | the same by intervals rounded operation by operation |
 //! | `exact` | the same without rounding |
 //! | `volume`, `quick` | volumes, without rounding and in bounds |
 //! | `question` | half-spaces, and whether two questions are the same |
@@ -13,6 +14,7 @@
 
 mod backward;
 mod curve;
+mod directed;
 mod exact;
 mod forward;
 mod network;

@@ -1,6 +1,7 @@
 //! Claims about a network on a box, proved by forms: in bounded rounding, and without rounding where that leaves doubt.
 
 use super::backward::{Choice, Forms, analyse, least, push};
+use super::directed;
 use super::exact::{self, ExactForm};
 use super::forward::Analysis;
 use super::network::{Network, padded};
@@ -112,6 +113,29 @@ impl<'a> Prover<'a> {
         }
         let (range, n) = (&self.analysis.ranges[0], self.network.inputs());
         claim.fits(form.least(&range.lo[..n], &range.hi[..n]).sign())
+    }
+
+    /// Enclosures of the outputs on the box of the last analysis, rounded operation by operation.
+    pub(crate) fn intervals(&self) -> Vec<(f64, f64)> {
+        directed::outputs(self.network, &self.analysis)
+    }
+
+    /// Whether the claim of a row follows from enclosures of the outputs alone.
+    pub(crate) fn follows_from(&self, claim: &Claim, outputs: &[(f64, f64)]) -> bool {
+        if claim.above.is_some() {
+            return false;
+        }
+        let range = &self.analysis.ranges[0];
+        let mut least = rational(claim.constant());
+        let mut add = |c: f64, (lo, hi): (f64, f64)| {
+            let c = claim.sign() * c;
+            if c != 0.0 {
+                least += rational(c) * rational(if c > 0.0 { lo } else { hi });
+            }
+        };
+        claim.row.outputs.iter().zip(outputs).for_each(|(&c, &y)| add(c, y));
+        claim.row.inputs.iter().enumerate().for_each(|(i, &e)| add(e, (range.lo[i], range.hi[i])));
+        claim.fits(least.cmp(&rational(0.0)))
     }
 
     /// Whether the claim is false at x.
