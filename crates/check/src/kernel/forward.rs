@@ -8,7 +8,7 @@
 
 use super::curve::Curve;
 use super::network::{Map, Network, Op, Step, padded};
-use super::number::{Dyadic, LARGEST, TINY, gamma, round_down, round_up};
+use super::number::{LARGEST, TINY, gamma};
 
 /// What is known of a value on the box.
 #[derive(Debug, Clone, Default)]
@@ -49,9 +49,6 @@ pub(crate) struct Analysis {
     free: Vec<usize>,
     carried: bool,
 }
-
-/// An end of an interval this near to 0, relative to the magnitudes it is the sum of, is looked at exactly.
-const NEARLY: f64 = 1e-12;
 
 /// The most free inputs for which forms are carried.
 const MOST_CARRIED: usize = 24;
@@ -164,10 +161,6 @@ impl Analysis {
         let (signed, absolute) = (&output.signed, &mut output.absolute);
         for j in 0..size {
             let row = |k: usize| (width + k) * stride + j;
-            if absolute[row(2)] == 0.0 && bias[j] == 0.0 && uncertain[j] == 0.0 && self.is_zero(step, maps, j)
-            {
-                continue;
-            }
             let off = uncertain[j] * inflate + TINY;
             let magnitude = absolute[row(2)] + bias[j].abs();
             own.scale[j] = unit * magnitude * inflate + off;
@@ -178,31 +171,6 @@ impl Analysis {
         if width > 0 {
             output.concretise(width, stride, size);
         }
-        // Directly behind the inputs an end at 0 is common, and whether it is one decides what a function makes of it.
-        if let ([map], [0], None) = (maps, &step.inputs[..], bias_radius)
-            && map.radius.is_none()
-            && map.inputs <= MOST_CARRIED
-        {
-            let inputs = &self.ranges[0];
-            for j in 0..size {
-                let magnitude = NEARLY * output.absolute[(width + 2) * stride + j];
-                if output.lo[j].abs() <= magnitude || output.hi[j].abs() <= magnitude {
-                    (output.lo[j], output.hi[j]) = exact_ends(map, j, bias[j], &inputs.lo, &inputs.hi);
-                }
-            }
-        }
-    }
-
-    /// Whether all that an element without a bias is a sum of is 0 on the whole box: nothing is rounded then, and nothing underflows.
-    fn is_zero(&self, step: &Step, maps: &[Map], j: usize) -> bool {
-        let mut zero = true;
-        for (map, &value) in maps.iter().zip(&step.inputs) {
-            let range = &self.ranges[value];
-            map.row(j, |i, w, radius| {
-                zero &= (w == 0.0 && radius == 0.0) || (range.lo[i] == 0.0 && range.hi[i] == 0.0);
-            });
-        }
-        zero
     }
 
     fn curves(
@@ -408,19 +376,6 @@ const TIE: f64 = 1.0 + 1.0 / 1_048_576.0;
 
 /// An end nearer to 0 than this times the other counts as 0 in the choice of the line above a ReLU.
 const AT_ZERO: f64 = 1.0 / 1_099_511_627_776.0;
-
-/// The least and the largest value of an affine function of the inputs, exactly, rounded outward.
-fn exact_ends(map: &Map, j: usize, bias: f64, lower: &[f64], upper: &[f64]) -> (f64, f64) {
-    let (mut low, mut high) = (Dyadic::of(bias), Dyadic::of(bias));
-    map.row(j, |i, w, _| {
-        let w = Dyadic::of(w);
-        let (a, b) = (w.times(&Dyadic::of(lower[i])), w.times(&Dyadic::of(upper[i])));
-        let up = w.sign().is_ge();
-        low = low.plus(if up { &a } else { &b });
-        high = high.plus(if up { &b } else { &a });
-    });
-    (round_down(&low.to_rational()), round_up(&high.to_rational()))
-}
 
 /// Two lines, slope and offset, below and above a curve on [l, u]. The rule: exact between kinks; around one kink the chord on
 /// its side, and on the other the steeper or the flatter segment, whichever leaves less area; else of the candidates the
