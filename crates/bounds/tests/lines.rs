@@ -12,7 +12,12 @@ use netinverse_network::{Domain, Function, enclose};
 #[allow(unreachable_pub, reason = "shared between test files")]
 mod functions;
 
-const SPECIAL: [(f64, f64); 26] = [
+const SPECIAL: [(f64, f64); 31] = [
+    (-1e-17, 1.0),
+    (-1.0, 1e-17),
+    (-2e-13, 0.3),
+    (-3.0, 2e-12),
+    (-3.0, 5e-324),
     (0.0, 0.0),
     (-0.0, 0.0),
     (0.0, 5e-324),

@@ -3,22 +3,16 @@
 mod common;
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
-use common::{Layers, check_schema_of, text};
+use common::{Layers, check_schema_of, netinverse, text};
 use netinverse::base::Rng;
 use netinverse::network::{Evaluator, Function, Network};
 use serde_json::Value;
 use tempfile::tempdir;
 
 fn build(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_netinverse"))
-        .args(["build", "net.onnx"])
-        .args(arguments)
-        .current_dir(folder)
-        .env("NO_COLOR", "1")
-        .output()
-        .expect("the binary starts")
+    netinverse(folder, &[&["build", "net.onnx"], arguments].concat())
 }
 
 /// Runs it with `--format json`, checks the schema, and gives the answer.

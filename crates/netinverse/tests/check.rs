@@ -3,8 +3,8 @@
 mod check_support;
 mod common;
 
-use check_support::{Lie, Made, hash, mutation, network, run};
-use common::{Layers, check_schema_of, text};
+use check_support::{Lie, Made, hash, mutation, network};
+use common::{Layers, check_schema_of, netinverse, text};
 use netinverse::check::{Options, Verdict, check};
 use netinverse::network::Function;
 use serde_json::{Value, json};
@@ -93,11 +93,11 @@ fn shards_and_what_they_merge_to_are_confirmed() {
     let folder = made.folder.path();
     let second =
         [&["preimage", "net.onnx", "-o", "second.preimage"][..], &ASKED, &["--shard", "2/2"]].concat();
-    assert!(run(folder, &second).status.success());
+    assert!(netinverse(folder, &second).status.success());
     let merge = ["preimage", "--merge", "answer.preimage", "second.preimage", "-o", "whole.preimage"];
-    assert!(run(folder, &merge).status.success());
+    assert!(netinverse(folder, &merge).status.success());
     for answer in ["second.preimage", "whole.preimage"] {
-        let output = run(folder, &["check", answer, "--model", "net.onnx"]);
+        let output = netinverse(folder, &["check", answer, "--model", "net.onnx"]);
         assert_eq!(output.status.code(), Some(0), "{answer}: {}", text(&output.stdout));
     }
 }
@@ -347,7 +347,7 @@ fn rows_and_bounds_of_another_question_are_refused() {
         let file = format!("{name}.vnnlib");
         let arguments =
             ["check", "answer.preimage", "--model", "net.onnx", "--spec", &file, "--format", "json"];
-        let output = run(made.folder.path(), &arguments);
+        let output = netinverse(made.folder.path(), &arguments);
         let report: Value = serde_json::from_slice(&output.stdout).unwrap();
         check_schema_of("check", &report, "check");
         assert_eq!(report["verdict"], verdict, "{name}: {report}");
@@ -413,7 +413,7 @@ fn files_that_are_no_answer_are_bad_input() {
     ] {
         std::fs::write(&made.answer, text).unwrap();
         assert!(made.check().is_err(), "{name}");
-        let output = run(made.folder.path(), &["check", "answer.preimage", "--model", "net.onnx"]);
+        let output = netinverse(made.folder.path(), &["check", "answer.preimage", "--model", "net.onnx"]);
         assert_eq!(output.status.code(), Some(2), "{name}");
     }
     // A change that leaves everything true but the hash.
@@ -441,8 +441,10 @@ fn operators_that_are_not_covered_are_not_checkable() {
     assert_eq!(report.verdict, Verdict::NotCheckable);
     let why = report.why.unwrap();
     assert!(why.contains("is not covered"), "{why}");
-    let output =
-        run(made.folder.path(), &["check", "answer.preimage", "--model", "net.onnx", "--format", "json"]);
+    let output = netinverse(
+        made.folder.path(),
+        &["check", "answer.preimage", "--model", "net.onnx", "--format", "json"],
+    );
     assert_eq!(output.status.code(), Some(3));
     check_schema_of("check", &serde_json::from_slice(&output.stdout).unwrap(), "check");
 }

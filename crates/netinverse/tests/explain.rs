@@ -5,21 +5,15 @@ mod common;
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
-use common::{Layers, check_schema_of, numbers, text};
+use common::{Layers, check_schema_of, netinverse, numbers, text};
 use netinverse::network::{Evaluator, Function, Network};
 use serde_json::Value;
 use tempfile::{TempDir, tempdir};
 
 fn run(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_netinverse"))
-        .arg("explain")
-        .args(arguments)
-        .current_dir(folder)
-        .env("NO_COLOR", "1")
-        .output()
-        .expect("the binary starts")
+    netinverse(folder, &[&["explain"], arguments].concat())
 }
 
 fn answer(folder: &Path, arguments: &[&str]) -> Value {

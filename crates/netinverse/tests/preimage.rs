@@ -7,20 +7,14 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use common::{Layers, check_schema_of, numbers, text};
+use common::{Layers, check_schema_of, netinverse, numbers, text};
 use netinverse::base::Rng;
 use netinverse::network::Function;
 use serde_json::Value;
 use tempfile::{TempDir, tempdir};
 
 fn run(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_netinverse"))
-        .arg("preimage")
-        .args(arguments)
-        .current_dir(folder)
-        .env("NO_COLOR", "1")
-        .output()
-        .expect("the binary starts")
+    netinverse(folder, &[&["preimage"], arguments].concat())
 }
 
 fn answer(folder: &Path, arguments: &[&str], status: i32) -> Value {

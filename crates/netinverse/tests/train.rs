@@ -4,22 +4,16 @@ mod common;
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
-use common::{Layers, check_schema_of, text};
+use common::{Layers, check_schema_of, netinverse, text};
 use netinverse::base::Rng;
 use netinverse::network::{Evaluator, Function, Network};
 use serde_json::Value;
 use tempfile::tempdir;
 
 fn train(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_netinverse"))
-        .arg("train")
-        .args(arguments)
-        .current_dir(folder)
-        .env("NO_COLOR", "1")
-        .output()
-        .expect("the binary starts")
+    netinverse(folder, &[&["train"], arguments].concat())
 }
 
 /// Runs it with `--format json`, checks the status and the schema, and gives the answer.

@@ -4,27 +4,17 @@ mod common;
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::process::{Command, Output};
 
-use common::{Layers, text};
+use common::{Layers, netinverse, text};
 use netinverse::base::Rng;
 use netinverse::network::Function;
 use netinverse::spec::Rational;
-
-fn run(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_netinverse"))
-        .args(arguments)
-        .current_dir(folder)
-        .env("NO_COLOR", "1")
-        .output()
-        .expect("the binary starts")
-}
 
 /// Runs `verify` on a query; standard output and the status.
 fn verify(folder: &Path, query: &str, more: &[&str]) -> (String, Option<i32>, String) {
     std::fs::write(folder.join("query.vnnlib"), query).unwrap();
     let fixed = ["verify", "query.vnnlib", "--network", "f=net.onnx", "--timeout", "60"];
-    let output = run(folder, &[&fixed[..], more].concat());
+    let output = netinverse(folder, &[&fixed[..], more].concat());
     (text(&output.stdout), output.status.code(), text(&output.stderr))
 }
 
@@ -289,7 +279,7 @@ fn bad_input_is_one_line_and_status_2() {
         (&["typed.vnnlib", "--network", "f=net.onnx"], "declared int8"),
     ];
     for (arguments, part) in cases {
-        let output = run(path, &[&["verify"], *arguments].concat());
+        let output = netinverse(path, &[&["verify"], *arguments].concat());
         let stderr = text(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {stderr}");
         assert!(output.stdout.is_empty(), "{arguments:?}");
@@ -301,7 +291,7 @@ fn bad_input_is_one_line_and_status_2() {
 fn supports_answers_in_the_words_of_the_standard() {
     let folder = tempfile::tempdir().unwrap();
     let lines = |capability: &str| {
-        let output = run(folder.path(), &["supports", capability]);
+        let output = netinverse(folder.path(), &["supports", capability]);
         assert_eq!(output.status.code(), Some(0), "{capability}");
         text(&output.stdout)
     };
@@ -311,6 +301,6 @@ fn supports_answers_in_the_words_of_the_standard() {
     assert!(lines("--onnx-operators").lines().any(|operator| operator == "Gemm"));
     assert_eq!(lines("--arithmetic-complexity-theories"), "LIN\n");
     assert_eq!(lines("--serialise-assignments"), "false\n");
-    assert_eq!(text(&run(folder.path(), &["--name"]).stdout), "netinverse\n");
-    assert_eq!(run(folder.path(), &["supports"]).status.code(), Some(2));
+    assert_eq!(text(&netinverse(folder.path(), &["--name"]).stdout), "netinverse\n");
+    assert_eq!(netinverse(folder.path(), &["supports"]).status.code(), Some(2));
 }

@@ -380,7 +380,7 @@ const AT_ZERO: f64 = 1.0 / 1_099_511_627_776.0;
 /// Two lines, slope and offset, below and above a curve on [l, u]. The rule: exact between kinks; around one kink the chord on
 /// its side, and on the other the steeper or the flatter segment, whichever leaves less area; else of the candidates the
 /// tightest in the middle.
-fn lines(curve: &Curve, l: f64, u: f64) -> ((f64, f64), (f64, f64)) {
+pub(super) fn lines(curve: &Curve, l: f64, u: f64) -> ((f64, f64), (f64, f64)) {
     if let Curve::Piecewise { kinks, segments } = curve {
         let first = kinks.partition_point(|&k| k <= l);
         let last = kinks.partition_point(|&k| k < u);

@@ -1,5 +1,6 @@
 //! Bounds and forms against exact evaluation, on random networks with every kind of step.
 
+use super::forward::lines;
 use super::*;
 
 struct Random(u64);
@@ -104,11 +105,11 @@ fn forms_lie_below_and_ranges_around_exact_values() {
                     let range = &point.analysis.ranges[network.output];
                     (0..m).map(|j| (rational(range.lo[j]), rational(range.hi[j]))).collect()
                 };
+                let intervals = prover.intervals();
                 for j in 0..m {
-                    assert!(
-                        rational(ranges.lo[j]) <= y[j].1 && y[j].0 <= rational(ranges.hi[j]),
-                        "{curve:?}"
-                    );
+                    for (lo, hi) in [(ranges.lo[j], ranges.hi[j]), intervals[j]] {
+                        assert!(rational(lo) <= y[j].1 && y[j].0 <= rational(hi), "{curve:?}");
+                    }
                 }
                 for forms in [&own, &chosen] {
                     for (k, sign) in [(0, 1.0), (1, -1.0)] {
@@ -136,6 +137,49 @@ fn forms_lie_below_and_ranges_around_exact_values() {
             let margin = prover.margin(&claims[0], own.slopes(0), own.constants[0]);
             let above = Claim { above: Some((own.slopes(0), own.constants[0])), ..claims[0] };
             assert!(prover.exactly(&above), "the rounded form lies below the exact one: {margin}");
+        }
+    }
+}
+
+/// `row · f + constant` at its least on the box, by the corners of what each output is known to be.
+#[test]
+fn a_row_follows_from_intervals_only_where_their_worst_corner_has_it() {
+    let mut random = Random(5);
+    let network = network(&mut random, &Curve::bent(0.0, 1.0), 2, 6, 2);
+    let mut prover = Prover::new(&network);
+    assert!(prover.analyse(&[-0.5; 2], &[0.5; 2], false));
+    let outputs = prover.intervals();
+    let worst = rational(2.0) * rational(outputs[0].0) - rational(3.0) * rational(outputs[1].1)
+        + rational(-0.5) * rational(0.5);
+    for off in [-1e-3, 0.0, 1e-3] {
+        let inner = round_up(&-worst.clone()) + off;
+        let row =
+            Row { outputs: vec![2.0, -3.0], inputs: vec![-0.5, 0.0], inner, outer: inner, strict: false };
+        let holds = worst.clone() + rational(inner) >= Rational::ZERO;
+        assert_eq!(prover.follows_from(&Claim::row(&row, true), &outputs), holds, "{off}");
+        let above = (&[0.0, 0.0][..], 1.0);
+        let claim = Claim { above: Some(above), ..Claim::row(&row, true) };
+        assert!(!prover.follows_from(&claim, &outputs), "intervals say nothing of forms");
+    }
+}
+
+/// Ends from 0 up to rounding to far from it, in rationals.
+#[test]
+fn lines_around_a_relu_hold_whatever_its_ends() {
+    let relu = Curve::bent(0.0, 1.0);
+    for small in [5e-324, 1e-300, 1e-17, 1e-13, 9e-13, 1e-12, 1e-6, 0.3, 1.0] {
+        for large in [1e-5, 1.0, 3.0, 1e10] {
+            for (l, u) in [(-small, large), (-large, small)] {
+                let (lower, upper) = lines(&relu, l, u);
+                for z in [l, l / 2.0, -5e-324, 0.0, u / 2.0, u] {
+                    let at = |(slope, offset): (f64, f64)| rational(slope) * rational(z) + rational(offset);
+                    let value = rational(z.max(0.0));
+                    assert!(
+                        at(lower) <= value && value <= at(upper),
+                        "[{l:e}, {u:e}] at {z:e}: {lower:?} {upper:?}"
+                    );
+                }
+            }
         }
     }
 }

@@ -3,26 +3,16 @@
 #![allow(dead_code)] // each test binary uses its part
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::PathBuf;
 
 use netinverse::check::{Options, Report, Trouble, check};
 use netinverse::network::Function;
 use serde_json::{Value, json};
 
-use crate::common::{Layers, text};
+use crate::common::{Layers, netinverse, text};
 
 #[path = "../../../../acceptance/src/check_fuzz/mutation.rs"]
 pub(crate) mod mutation;
-
-pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_netinverse"))
-        .args(arguments)
-        .current_dir(folder)
-        .env("NO_COLOR", "1")
-        .output()
-        .expect("the binary starts")
-}
 
 /// A folder with a network, an answer about it, and the lines of the answer.
 pub(crate) struct Made {
@@ -35,7 +25,7 @@ impl Made {
         let folder = tempfile::tempdir().unwrap();
         layers.write(&folder.path().join("net.onnx"));
         let fixed = ["preimage", "net.onnx", "-o", "answer.preimage"];
-        let output = run(folder.path(), &[&fixed[..], arguments].concat());
+        let output = netinverse(folder.path(), &[&fixed[..], arguments].concat());
         assert!(folder.path().join("answer.preimage").exists(), "{}", text(&output.stderr));
         Made { answer: folder.path().join("answer.preimage"), folder }
     }
@@ -45,7 +35,7 @@ impl Made {
         layers.write(&folder.path().join("net.onnx"));
         std::fs::write(folder.path().join("query.vnnlib"), query).unwrap();
         let arguments = ["verify", "query.vnnlib", "--network", "net.onnx", "-o", "answer.jsonl"];
-        let output = run(folder.path(), &arguments);
+        let output = netinverse(folder.path(), &arguments);
         assert!(
             text(&output.stdout).starts_with(verdict),
             "{} {}",

@@ -77,15 +77,19 @@ impl Layers {
     }
 }
 
-/// Runs `netinverse invert net.onnx …` in a folder.
-pub(crate) fn invert(folder: &Path, arguments: &[&str]) -> Output {
+/// Runs `netinverse …` in a folder.
+pub(crate) fn netinverse(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_netinverse"))
-        .args(["invert", "net.onnx"])
         .args(arguments)
         .current_dir(folder)
         .env("NO_COLOR", "1")
         .output()
         .expect("the binary starts")
+}
+
+/// Runs `netinverse invert net.onnx …` in a folder.
+pub(crate) fn invert(folder: &Path, arguments: &[&str]) -> Output {
+    netinverse(folder, &[&["invert", "net.onnx"], arguments].concat())
 }
 
 pub(crate) fn text(bytes: &[u8]) -> String {

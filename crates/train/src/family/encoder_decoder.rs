@@ -1,9 +1,9 @@
 //! f and its inverse as two networks trained together: autoencoders, and classifiers that keep the image.
 
-use netinverse_base::{Error, Result, Rng};
+use netinverse_base::{Result, Rng};
 use netinverse_network::Network;
 
-use super::{Coder, Family};
+use super::{Coder, Family, check_weight};
 use crate::objective::{Part, Term};
 use crate::stack::Stack;
 use crate::{Activation, Assembly, Loss, Objective, Targets, Weights};
@@ -52,9 +52,7 @@ impl EncoderDecoder {
     /// # Errors
     /// As [`EncoderDecoder::autoencoder`]; a λ that is not a finite number from 0 on.
     pub fn classifier(sizes: &Sizes<'_>, lambda: f32, seed: u64) -> Result<Self> {
-        if !(lambda.is_finite() && lambda >= 0.0) {
-            return Err(Error::input(format!("a weight of {lambda} is not a finite number from 0 on")));
-        }
+        check_weight(lambda)?;
         Self::new(sizes, Some(lambda), seed)
     }
 

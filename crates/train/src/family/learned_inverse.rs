@@ -3,7 +3,7 @@
 use netinverse_base::{Error, Place, Result, Rng};
 use netinverse_network::{Evaluator, Network, Shape, ValueId};
 
-use super::Family;
+use super::{Family, check_weight};
 use crate::objective::{Part, Term};
 use crate::stack::Stack;
 use crate::{Activation, Assembly, Objective, Weight, Weights};
@@ -55,9 +55,7 @@ impl LearnedInverse {
         seed: u64,
     ) -> Result<Self> {
         let (n, m) = (forward.input_size(), forward.output_size());
-        if !(beta.is_finite() && beta >= 0.0) {
-            return Err(Error::input(format!("a weight of {beta} is not a finite number from 0 on")));
-        }
+        check_weight(beta)?;
         let y = outputs(forward, x)?;
         let (mean_x, deviation_x) = statistics(x, n);
         let (mean_y, deviation_y) = statistics(&y, m);

@@ -10,7 +10,7 @@ pub use learned_inverse::{LearnedInverse, RoundTrips};
 pub use row_space::RowSpace;
 pub use surjective::Surjective;
 
-use netinverse_base::{Budget, Progress, Result};
+use netinverse_base::{Budget, Error, Progress, Result};
 use netinverse_network::Network;
 
 use crate::{Keeping, Lesson, Objective, Recipe, TrainReport, Weights, train};
@@ -64,4 +64,12 @@ pub trait Coder: Family {
     /// What is minimised for the samples x, with a class each, which some families do not read. Terms: the task if there
     /// is one, then what becomes of the input, a mean square an element.
     fn objective<'a>(&self, x: &'a [f32], classes: Option<&'a [u8]>) -> Objective<'a>;
+}
+
+/// Refuses the weight of a term that is no number from 0 on.
+fn check_weight(weight: f32) -> Result<()> {
+    if weight.is_finite() && weight >= 0.0 {
+        return Ok(());
+    }
+    Err(Error::input(format!("a weight of {weight} is not a finite number from 0 on")))
 }

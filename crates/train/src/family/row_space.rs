@@ -4,7 +4,7 @@ use netinverse_base::{Error, Result, Rng};
 use netinverse_linalg::{Matrix, Svd};
 use netinverse_network::{Network, Shape};
 
-use super::{Coder, Family};
+use super::{Coder, Family, check_weight};
 use crate::objective::{Part, Term};
 use crate::{Assembly, Loss, Objective, Targets, Weight, Weights};
 
@@ -38,9 +38,7 @@ impl RowSpace {
                 "{outputs} outputs of {inputs} inputs: the row space is everything, there is nothing to penalise"
             )));
         }
-        if !(lambda.is_finite() && lambda >= 0.0) {
-            return Err(Error::input(format!("a weight of {lambda} is not a finite number from 0 on")));
-        }
+        check_weight(lambda)?;
         let mut rng = Rng::new(seed, 0);
         let mut weights = Weights::new();
         let q = weights.orthonormal("Q", inputs, outputs, 1.0, &mut rng)?;

@@ -3,7 +3,7 @@
 use netinverse_base::{Error, Result, Rng};
 use netinverse_network::{Function, Network, ValueId};
 
-use super::{Coder, Family, Sizes};
+use super::{Coder, Family, Sizes, check_weight};
 use crate::objective::{Part, Term};
 use crate::stack::Stack;
 use crate::{Activation, Assembly, Loss, Objective, Targets, Weight, Weights};
@@ -12,7 +12,8 @@ use crate::{Activation, Assembly, Loss, Objective, Targets, Weight, Weights};
 /// u₁ = x − u₀ Qᵀ what is left of it.
 ///
 /// Whatever u₁ is, u₀ can be solved for: each y has an input for each v,
-/// `f⁺(y, v) = u₁ + ((y − t(u₁)) ⊙ exp −s(u₁)) Qᵀ` with u₁ = v − v Q Qᵀ, and f(f⁺(y, v)) = y exactly. A decoder r is
+/// `f⁺(y, v) = u₁ + ((y − t(u₁)) ⊙ exp −s(u₁)) Qᵀ` with u₁ = v − v Q Qᵀ, and f(f⁺(y, v)) = y where QᵀQ = I: the
+/// stored Q is orthonormal to float32, and y comes back to that. A decoder r is
 /// trained beside f, so that f⁺(y) = f⁺(y, r(y)) is near the samples with these outputs (surjective coupling, after
 /// Ehrlich et al. 2026). s = tanh(…) keeps the factors between 1/e and e.
 #[derive(Debug, Clone)]
@@ -36,9 +37,7 @@ impl Surjective {
     /// A size of 0, too many weights, as many outputs as inputs or more, a λ that is not a finite number from 0 on.
     pub fn classifier(sizes: &Sizes<'_>, lambda: f32, seed: u64) -> Result<Self> {
         let (n, m) = (sizes.inputs, sizes.outputs);
-        if !(lambda.is_finite() && lambda >= 0.0) {
-            return Err(Error::input(format!("a weight of {lambda} is not a finite number from 0 on")));
-        }
+        check_weight(lambda)?;
         if n == 0 || m == 0 || m >= n {
             return Err(Error::input(format!("{n} inputs do not leave {m} outputs a free part")));
         }
@@ -134,7 +133,7 @@ impl Family for Surjective {
         assembly.finish(&[y])
     }
 
-    /// f⁺(y, r(y)): exact, f(f⁺(y)) = y for every y.
+    /// f⁺(y, r(y)): f(f⁺(y)) = y for every y, to the rounding of Q.
     fn inverse(&self) -> Result<Network> {
         let mut assembly = Assembly::new(&self.weights);
         let y = assembly.input("y", self.outputs)?;

@@ -38,11 +38,8 @@ pub(super) fn page(told: &Told) -> String {
     let finding = if high == 0.0 {
         "Its volume is 0, proved.".to_string()
     } else if whole > 0.0 {
-        format!(
-            "Between {} % and {} % of the box, proved.",
-            share(low, whole, f64::next_down),
-            share(high, whole, f64::next_up)
-        )
+        let (least, most) = shares(low, high, whole);
+        format!("Between {least} % and {most} % of the box, proved.")
     } else {
         format!("Its volume lies between {} and {}, proved.", down(low), up(high))
     };
@@ -50,12 +47,12 @@ pub(super) fn page(told: &Told) -> String {
     if whole > 0.0 && high > 0.0 {
         let bars = Bars {
             scale: "volume, % of the box".into(),
-            bars: vec![("at least".into(), 100.0 * low / whole), ("at most".into(), 100.0 * high / whole)],
+            bars: vec![("V_lo".into(), 100.0 * low / whole), ("V_hi".into(), 100.0 * high / whole)],
             ..Bars::default()
         };
         section = section.chart(
             &bars.svg(),
-            "The preimage's volume: at least what lies in inner polytopes, at most what outer ones cover.",
+            "What lies in inner polytopes, and what outer ones cover; rounded to three digits here, and outward above.",
         );
     }
     let rows: Vec<Vec<String>> =
@@ -70,12 +67,15 @@ pub(super) fn page(told: &Told) -> String {
     page.html()
 }
 
-/// Per cent with five digits, on the proved side.
-fn share(volume: f64, whole: f64, outward: fn(f64) -> f64) -> String {
-    let exact = outward(100.0 * volume / whole);
-    // `down` and `up` print on their side; which one follows from where `outward` goes.
-    let text = if outward(1.0) < 1.0 { down(exact.max(0.0)) } else { up(exact.min(100.0)) };
-    text.parse::<f64>().map_or(text, |value| format!("{value}"))
+/// How far the quotient of two doubles and the rounding of the box's volume can be off, with room.
+const OFF: f64 = 1e-12;
+
+/// The share of the box in per cent, at least, and at most, as text: on the proved side of what it is of.
+fn shares(low: f64, high: f64, whole: f64) -> (String, String) {
+    let plain = |text: String| text.parse::<f64>().map_or(text, |value| format!("{value}"));
+    let least = (100.0 * low / whole) * (1.0 - OFF);
+    let most = ((100.0 * high / whole) * (1.0 + OFF)).min(100.0);
+    (plain(down(least.max(0.0))), plain(up(most)))
 }
 
 /// What was asked.
@@ -132,4 +132,27 @@ pub(super) fn slice([i, j]: [usize; 2], at: &[f64]) -> String {
 /// What a shadow shows.
 pub(super) fn projection([i, j]: [usize; 2]) -> String {
     format!("The shadow of the inner polytopes on x{i} (to the right) and x{j} (upwards).")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shares;
+
+    /// Compared in integers: a share of 7 digits times the whole against the volume.
+    #[test]
+    fn shares_are_on_the_proved_side() {
+        for (volume, whole) in
+            [(1u32, 3u32), (2, 3), (1, 7), (1, 1), (1, 2), (999_999, 1_000_000), (1, 4_000_000_000)]
+        {
+            let (least, most) = shares(f64::from(volume), f64::from(volume), f64::from(whole));
+            let scaled = |text: &str| (text.parse::<f64>().unwrap() * 1e16).round() as i128;
+            let exact = 100 * 10i128.pow(16) * i128::from(volume);
+            assert!(scaled(&least) * i128::from(whole) <= exact, "{volume}/{whole}: {least}");
+            assert!(
+                scaled(&most) * i128::from(whole) >= exact.min(100 * 10i128.pow(16) * i128::from(whole)),
+                "{most}"
+            );
+        }
+        assert_eq!(shares(0.0, 1.0, 1.0), ("0".into(), "100".into()));
+    }
 }

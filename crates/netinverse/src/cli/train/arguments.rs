@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use netinverse_data::RowRange;
-use netinverse_train::Activation;
+use netinverse_train::{Activation, Sizes};
 
+use super::samples::Samples;
 use crate::cli::arguments::{Format, Limits};
 
 #[derive(Debug, Args)]
@@ -187,6 +188,19 @@ pub(crate) struct LayerOptions {
     /// The activation between layers
     #[arg(long, value_enum, default_value_t = HiddenActivation::Relu, help_heading = "Network")]
     pub(crate) activation: HiddenActivation,
+}
+
+impl LayerOptions {
+    /// The sizes of networks from the samples' inputs to m outputs, and back.
+    pub(super) fn sizes(&self, samples: &Samples, outputs: usize) -> Sizes<'_> {
+        Sizes {
+            inputs: samples.inputs,
+            hidden: &self.hidden.0,
+            outputs,
+            activation: self.activation.into(),
+            unit: samples.unit,
+        }
+    }
 }
 
 /// Sizes of hidden layers.

@@ -1,11 +1,11 @@
-//! `netinverse train autoencoder` and `classifier`.
+//! `netinverse train autoencoder`, `classifier` and `surjective`.
 
 use netinverse_base::{Budget, Place, Result, ResultExt as _};
-use netinverse_train::{Coder, EncoderDecoder, Family as _, Lesson, RowSpace, Sizes, Surjective};
+use netinverse_train::{Coder, EncoderDecoder, Family as _, Lesson, Objective, RowSpace, Surjective};
 
 use super::answer::{Measure, Trained, finish};
 use super::arguments::{AutoencoderOptions, ClassifierOptions, CourseOptions, SurjectiveOptions};
-use super::course::{self, Files};
+use super::course::{self, Course, Files};
 use super::samples::Samples;
 use super::yardsticks;
 use crate::cli::{Console, Outcome, budget};
@@ -14,13 +14,7 @@ pub(super) fn autoencoder(options: &AutoencoderOptions, console: &Console) -> Re
     let budget = budget(&options.course.limits)?;
     let files = Files::of(&options.course.output)?;
     let samples = Samples::read(&options.samples, options.course.patience, None, &budget)?;
-    let sizes = Sizes {
-        inputs: samples.inputs,
-        hidden: &options.layers.hidden.0,
-        outputs: options.code,
-        activation: options.layers.activation.into(),
-        unit: samples.unit,
-    };
+    let sizes = options.layers.sizes(&samples, options.code);
     let mut family =
         EncoderDecoder::autoencoder(&sizes, budget.seed()).at(|| Place::Option("--code".into()))?;
     encoder_decoder("autoencoder", &mut family, &samples, &options.course, &files, &budget, console)
@@ -36,13 +30,7 @@ pub(super) fn classifier(options: &ClassifierOptions, console: &Console) -> Resu
             .at(|| Place::Option("--row-space".into()))?;
         return row_space(&mut family, classes, &samples, &options.course, &files, &budget, console);
     }
-    let sizes = Sizes {
-        inputs: samples.inputs,
-        hidden: &options.layers.hidden.0,
-        outputs: classes,
-        activation: options.layers.activation.into(),
-        unit: samples.unit,
-    };
+    let sizes = options.layers.sizes(&samples, classes);
     let lambda = options.invertible.unwrap_or(0.0);
     let mut family = EncoderDecoder::classifier(&sizes, lambda, budget.seed())
         .at(|| Place::Option("--invertible".into()))?;
@@ -55,20 +43,31 @@ pub(super) fn surjective(options: &SurjectiveOptions, console: &Console) -> Resu
     let files = Files::of(&options.course.output)?;
     let samples = Samples::read(&options.samples, options.course.patience, None, &budget)?;
     let classes = samples.classes(options.classes)?;
-    let sizes = Sizes {
-        inputs: samples.inputs,
-        hidden: &options.layers.hidden.0,
-        outputs: classes,
-        activation: options.layers.activation.into(),
-        unit: samples.unit,
-    };
-    let mut family = Surjective::classifier(&sizes, options.lambda, budget.seed())?;
+    let sizes = options.layers.sizes(&samples, classes);
+    let mut family = Surjective::classifier(&sizes, options.lambda, budget.seed())
+        .at(|| Place::Option(if options.lambda >= 0.0 { "--classes" } else { "--lambda" }.into()))?;
     let name = "surjective classifier";
     let outcome = encoder_decoder(name, &mut family, &samples, &options.course, &files, &budget, console)?;
     let fibre = files.network.with_extension("fibre.onnx");
     family.fibre()?.write(&fibre)?;
     console.line(&format!("written: {}", fibre.display()));
     Ok(outcome)
+}
+
+/// Trains on the samples, judged by those held out.
+fn on_samples(
+    family: &mut dyn Coder,
+    samples: &Samples,
+    objective: &Objective<'_>,
+    options: &CourseOptions,
+    budget: &Budget,
+    console: &Console,
+) -> Result<Course> {
+    let held = samples.held_out.as_ref();
+    let held = held.map(|set| (set, family.objective(&set.x, set.labels.as_deref())));
+    let held = held.as_ref().map(|(set, objective)| Lesson { x: &set.x, objective });
+    let lesson = Lesson { x: &samples.train.x, objective };
+    course::run(family, &lesson, held.as_ref(), options, budget, console)
 }
 
 /// Trains a network and what gives its inputs back, and measures both.
@@ -82,13 +81,7 @@ fn encoder_decoder(
     console: &Console,
 ) -> Result<Outcome> {
     let trained = family.objective(&samples.train.x, samples.train.labels.as_deref());
-    let course = {
-        let held =
-            samples.held_out.as_ref().map(|set| (set, family.objective(&set.x, set.labels.as_deref())));
-        let held = held.as_ref().map(|(set, objective)| Lesson { x: &set.x, objective });
-        let lesson = Lesson { x: &samples.train.x, objective: &trained };
-        course::run(family, &lesson, held.as_ref(), options, budget, console)?
-    };
+    let course = on_samples(family, samples, &trained, options, budget, console)?;
     let (f, g) = (family.network()?, family.inverse()?);
     f.write(&files.network)?;
     g.write(&files.inverse)?;
@@ -146,13 +139,7 @@ fn row_space(
     console: &Console,
 ) -> Result<Outcome> {
     let trained = family.objective(&samples.train.x, samples.train.labels.as_deref());
-    let course = {
-        let held =
-            samples.held_out.as_ref().map(|set| (set, family.objective(&set.x, set.labels.as_deref())));
-        let held = held.as_ref().map(|(set, objective)| Lesson { x: &set.x, objective });
-        let lesson = Lesson { x: &samples.train.x, objective: &trained };
-        course::run(family, &lesson, held.as_ref(), options, budget, console)?
-    };
+    let course = on_samples(family, samples, &trained, options, budget, console)?;
     let (f, g) = (family.network()?, family.inverse()?);
     f.write(&files.network)?;
     g.write(&files.inverse)?;

@@ -8,7 +8,7 @@ use netinverse_answer::sheet::ImageShape;
 use netinverse_base::{Budget, Error, ErrorKind, Place, Result, ResultExt as _};
 use netinverse_data::files::write_atomically;
 use netinverse_report::{Bars, Page, Picture, Section};
-use netinverse_train::{Coder as _, EncoderDecoder, Family as _, Keeping, Lesson, Sizes};
+use netinverse_train::{Coder as _, EncoderDecoder, Family as _, Keeping, Lesson};
 use serde::Serialize;
 
 use super::arguments::SweepOptions;
@@ -64,13 +64,7 @@ pub(super) fn run(options: &SweepOptions, console: &Console) -> Result<Outcome> 
     let budget = budget(&options.limits)?;
     let samples = Samples::read(&options.samples, None, None, &budget)?;
     let classes = samples.classes(options.classes)?;
-    let sizes = Sizes {
-        inputs: samples.inputs,
-        hidden: &options.layers.hidden.0,
-        outputs: classes,
-        activation: options.layers.activation.into(),
-        unit: samples.unit,
-    };
+    let sizes = options.layers.sizes(&samples, classes);
     let sweep =
         Sweep { options, samples: &samples, chosen: chosen(&samples, classes), budget: &budget, console };
     let mut rows = Vec::new();
