@@ -6,6 +6,7 @@ use super::curve::Curve;
 use super::forward::Analysis;
 use super::network::{Matrix, Network, Op};
 use super::number::{Dyadic, Rational};
+use super::phases::Phases;
 
 /// The most multiplications of one evaluation.
 const MOST_PRODUCTS: usize = 1 << 24;
@@ -94,52 +95,96 @@ pub(crate) struct ExactForm {
     pub(crate) constant: Dyadic,
 }
 
+/// What a step that is not affine is replaced by, of one element.
+#[derive(Debug, Clone, Copy)]
+enum Line {
+    /// Slope and offset.
+    Sloped(f64, f64),
+    /// An element of the input.
+    Source(u32),
+    Constant(f64),
+}
+
 /// The form below `row · output + constant` that [`super::backward::push`] rounds: with the analysis's lines, without an
 /// error. `None` where [`is_exact`] says no.
 pub(crate) fn push(network: &Network, analysis: &Analysis, row: &[f64], constant: f64) -> Option<ExactForm> {
-    if !is_exact(network, false) {
+    let row = row.iter().map(|&c| Dyadic::of(c)).collect();
+    let fits = is_exact(network, false);
+    let form = fits.then(|| ExactForm { slopes: row, constant: Dyadic::of(constant) })?;
+    pulled(network, network.output, form, |index, j, low| {
+        let relaxation = &analysis.relaxations[index];
+        Some(match &network.steps[index].op {
+            Op::Maximum { .. } if low => Line::Source(relaxation.low_source[j]),
+            Op::Maximum { .. } => relaxation.high_source[j]
+                .map_or(Line::Constant(relaxation.high_offset[j]), Line::Source),
+            _ if low => Line::Sloped(relaxation.low_slope[j], relaxation.low_offset[j]),
+            _ => Line::Sloped(relaxation.high_slope[j], relaxation.high_offset[j]),
+        })
+    })
+}
+
+/// What a form over a value is as a function of the input where elements are in known phases; `None` where the phase of one
+/// that matters is not known, or [`is_exact`] says no.
+pub(crate) fn affine(network: &Network, phases: &Phases, value: usize, form: ExactForm) -> Option<ExactForm> {
+    if !is_exact(network, true) {
         return None;
     }
+    pulled(network, value, form, |index, j, _| {
+        let phase = phases.decided(index, j)?;
+        match &network.steps[index].op {
+            Op::Curves(curves) => {
+                let Curve::Piecewise { segments, .. } = &curves[if curves.len() == 1 { 0 } else { j }] else {
+                    return None;
+                };
+                segments.get(phase).map(|&(slope, offset)| Line::Sloped(slope, offset))
+            }
+            Op::Maximum { starts, sources } => {
+                sources[starts[j]..starts[j + 1]].get(phase).map(|&source| Line::Source(source))
+            }
+            Op::Affine { .. } => None,
+        }
+    })
+}
+
+/// A form over a value as one over the input, every element that is not affine replaced by a line (below it, if `low`).
+fn pulled(
+    network: &Network,
+    value: usize,
+    form: ExactForm,
+    line: impl Fn(usize, usize, bool) -> Option<Line>,
+) -> Option<ExactForm> {
     let zeros = |value: usize| vec![Dyadic::ZERO; network.sizes[value]];
     let mut coefficients: Vec<Option<Vec<Dyadic>>> = vec![None; network.sizes.len()];
-    coefficients[network.output] = Some(row.iter().map(|&c| Dyadic::of(c)).collect());
-    let mut sum = Dyadic::of(constant);
+    coefficients[value] = Some(form.slopes);
+    let mut sum = form.constant;
     for (index, step) in network.steps.iter().enumerate().rev() {
         let Some(own) = coefficients[step.output].take() else { continue };
-        let relaxation = &analysis.relaxations[index];
         let mut add = |input: usize, i: usize, term: &Dyadic| {
             let back = coefficients[input].get_or_insert_with(|| zeros(input));
             back[i] = back[i].plus(term);
         };
         for (j, lambda) in own.iter().enumerate().filter(|(_, c)| !c.is_zero()) {
-            let (low, times) = (lambda.sign().is_gt(), |v: f64| lambda.times(&Dyadic::of(v)));
-            match &step.op {
-                Op::Affine { maps, bias, .. } => {
-                    sum = sum.plus(&times(bias[j]));
-                    for (map, &input) in maps.iter().zip(&step.inputs) {
-                        map.row(j, |i, w, _| {
-                            if w != 0.0 {
-                                add(input, i, &times(w));
-                            }
-                        });
-                    }
+            let times = |v: f64| lambda.times(&Dyadic::of(v));
+            if let Op::Affine { maps, bias, .. } = &step.op {
+                sum = sum.plus(&times(bias[j]));
+                for (map, &input) in maps.iter().zip(&step.inputs) {
+                    map.row(j, |i, w, _| {
+                        if w != 0.0 {
+                            add(input, i, &times(w));
+                        }
+                    });
                 }
-                Op::Curves(_) => {
-                    let (slope, offset) = if low {
-                        (relaxation.low_slope[j], relaxation.low_offset[j])
-                    } else {
-                        (relaxation.high_slope[j], relaxation.high_offset[j])
-                    };
+                continue;
+            }
+            match line(index, j, lambda.sign().is_gt())? {
+                Line::Sloped(slope, offset) => {
                     sum = sum.plus(&times(offset));
-                    add(step.inputs[0], j, &times(slope));
-                }
-                Op::Maximum { .. } => {
-                    let source = if low { Some(relaxation.low_source[j]) } else { relaxation.high_source[j] };
-                    match source {
-                        Some(source) => add(step.inputs[0], source as usize, lambda),
-                        None => sum = sum.plus(&times(relaxation.high_offset[j])),
+                    if slope != 0.0 {
+                        add(step.inputs[0], j, &times(slope));
                     }
                 }
+                Line::Source(source) => add(step.inputs[0], source as usize, lambda),
+                Line::Constant(offset) => sum = sum.plus(&times(offset)),
             }
         }
     }
@@ -155,6 +200,29 @@ impl ExactForm {
             *own = own.plus(&factor.times(&Dyadic::of(slope)));
         }
         self.constant = self.constant.plus(&factor.times(&Dyadic::of(constant)));
+    }
+
+    /// The form on the other side of 0.
+    pub(crate) fn negated(&self) -> Self {
+        ExactForm { slopes: self.slopes.iter().map(Dyadic::negated).collect(), constant: self.constant.negated() }
+    }
+
+    /// A multiple.
+    pub(crate) fn scaled(&self, factor: &Dyadic) -> Self {
+        ExactForm {
+            slopes: self.slopes.iter().map(|slope| slope.times(factor)).collect(),
+            constant: self.constant.times(factor),
+        }
+    }
+
+    /// Subtracts `factor` times a form.
+    pub(crate) fn subtract(&mut self, factor: &Dyadic, other: &ExactForm) {
+        for (own, slope) in self.slopes.iter_mut().zip(&other.slopes) {
+            if !slope.is_zero() {
+                *own = own.minus(&factor.times(slope));
+            }
+        }
+        self.constant = self.constant.minus(&factor.times(&other.constant));
     }
 
     /// A form of doubles.

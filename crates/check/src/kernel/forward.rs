@@ -9,6 +9,7 @@
 use super::curve::Curve;
 use super::network::{Map, Network, Op, Step, padded};
 use super::number::{LARGEST, TINY, gamma};
+use super::phases::Phases;
 
 /// What is known of a value on the box.
 #[derive(Debug, Clone, Default)]
@@ -44,6 +45,8 @@ pub(crate) struct Relaxation {
 pub(crate) struct Analysis {
     pub(crate) ranges: Vec<Range>,
     pub(crate) relaxations: Vec<Relaxation>,
+    /// Where it is given, everything is about the part of the box where elements are in these phases.
+    pub(crate) phases: Option<Phases>,
     roundings: Vec<usize>,
     most_roundings: usize,
     free: Vec<usize>,
@@ -59,6 +62,7 @@ impl Analysis {
         Analysis {
             ranges: network.sizes.iter().map(|_| Range::default()).collect(),
             relaxations: network.steps.iter().map(|_| Relaxation::default()).collect(),
+            phases: None,
             most_roundings: roundings.iter().copied().max().unwrap_or(0) + 16,
             roundings,
             free: Vec::new(),
@@ -194,7 +198,11 @@ impl Analysis {
         for j in 0..size {
             let curve = if curves.len() == 1 { &curves[0] } else { &curves[j] };
             let (l, u) = (input.lo[j], input.hi[j]);
-            let (low, high) = lines(curve, l, u);
+            let ((l, u), only) = match &self.phases {
+                Some(phases) => phases.within(index, j, curve, l, u),
+                None => ((l, u), None),
+            };
+            let (low, high) = only.map_or_else(|| lines(curve, l, u), |line| (line, line));
             (own.low_slope[j], own.low_offset[j]) = low;
             (own.high_slope[j], own.high_offset[j]) = high;
             (output.lo[j], output.hi[j]) = curve.range(l, u);
@@ -253,10 +261,12 @@ impl Analysis {
         output.affine = false;
         for j in 0..starts.len() - 1 {
             let taps = || sources[starts[j]..starts[j + 1]].iter().map(|&i| i as usize);
-            let best =
-                taps().max_by(|&a, &b| input.lo[a].total_cmp(&input.lo[b])).expect("a window has an element");
-            let most = taps().map(|i| input.hi[i]).fold(f64::NEG_INFINITY, f64::max);
-            let wins = taps().all(|i| i == best || input.hi[i] <= input.lo[best]);
+            let phase = self.phases.as_ref().and_then(|phases| phases.decided(index, j));
+            let largest = || taps().max_by(|&a, &b| input.lo[a].total_cmp(&input.lo[b]));
+            let best = phase.and_then(|k| taps().nth(k)).or_else(largest).expect("a window has an element");
+            let highest = || taps().map(|i| input.hi[i]).fold(f64::NEG_INFINITY, f64::max);
+            let most = if phase.is_some() { input.hi[best] } else { highest() };
+            let wins = phase.is_some() || taps().all(|i| i == best || input.hi[i] <= input.lo[best]);
             own.low_source.push(best as u32);
             own.high_source.push(wins.then_some(best as u32));
             own.high_offset.push(if wins { 0.0 } else { most });
@@ -282,6 +292,13 @@ impl Analysis {
                     + TINY;
             }
         }
+    }
+
+    /// Whether an element is one linear form on the box: R is 0.
+    pub(crate) fn is_affine(&self, value: usize, element: usize) -> bool {
+        let range = &self.ranges[value];
+        let stride = range.lo.len();
+        self.carried && (0..self.width()).all(|row| range.absolute[row * stride + element] == 0.0)
     }
 
     /// Replaces the bounds of some elements by tighter ones; forms and errors stay as they are.

@@ -111,6 +111,26 @@ impl Dyadic {
         self.minus(other).sign()
     }
 
+    pub(crate) fn absolute(&self) -> Dyadic {
+        if self.sign().is_lt() { self.negated() } else { self.clone() }
+    }
+
+    /// self · 2^exponent
+    pub(crate) fn shifted(&self, exponent: i64) -> Dyadic {
+        let moved = if self.is_zero() { 0 } else { self.exponent + exponent };
+        Dyadic { mantissa: self.mantissa.clone(), exponent: moved }
+    }
+
+    /// The e with 2^(e − 1) ≤ |self| < 2^e; of a number that is not 0.
+    pub(crate) fn magnitude(&self) -> i64 {
+        self.exponent + dashu_int::ops::BitTest::bit_len(&dashu_int::ops::UnsignedAbs::unsigned_abs(self.mantissa.clone())) as i64
+    }
+
+    /// A double next to it.
+    pub(crate) fn nearest(&self) -> f64 {
+        self.to_rational().to_f64().value()
+    }
+
     /// The exponent of the unit, 0 for zero.
     pub(crate) fn exponent(&self) -> i64 {
         self.exponent

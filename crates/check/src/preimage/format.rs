@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::stated::{Asked, Model, RowText, Status};
 use crate::Trouble;
 
 #[derive(Debug, Deserialize)]
@@ -39,46 +40,6 @@ pub(super) struct Header {
     pub(super) nodes: usize,
     #[allow(dead_code, reason = "no claim")]
     pub(super) seconds: f64,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Model {
-    #[allow(dead_code, reason = "no claim")]
-    pub(super) path: String,
-    pub(super) sha256: String,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Asked {
-    #[serde(default)]
-    pub(super) spec: Option<String>,
-    #[serde(default, rename = "where")]
-    pub(super) condition: Option<String>,
-    #[serde(default)]
-    pub(super) bounds: Option<Vec<[f64; 2]>>,
-    #[serde(default)]
-    pub(super) output: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RowText {
-    pub(super) text: String,
-    pub(super) outputs: Vec<f64>,
-    pub(super) inputs: Vec<f64>,
-    pub(super) inner: f64,
-    pub(super) outer: f64,
-    pub(super) strict: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Status {
-    Complete,
-    Partial,
-    Empty,
 }
 
 #[derive(Debug, Deserialize)]

@@ -3,6 +3,7 @@
 mod format;
 mod leaf;
 mod pieces;
+mod stated;
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,10 +11,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rayon::prelude::*;
 
 use crate::Context;
-use crate::kernel::{Network, Part, Prover, Question, Ranges, Rational, Row, of_box, parse_number, rational};
-use crate::question::{Asked, describe};
+use crate::kernel::{Network, Prover, Rational, Row, of_box, rational};
 use crate::report::{Outcome, Report, refuse};
-use format::{File, Header, Kind, Status};
+use format::{File, Header, Kind};
+pub(crate) use stated::{Asked, Model, RowText, Same, Stated, Status};
 
 pub(crate) const SCHEMA: &str = "netinverse.preimage/1";
 
@@ -25,33 +26,26 @@ pub(super) fn total(values: impl Iterator<Item = f64>) -> Rational {
 pub(crate) fn check(text: &str, context: &Context, report: &mut Report) -> Result<(), Outcome> {
     let file = format::read(text)?;
     let header = &file.header;
-    if header.model.sha256 != context.sha256 {
-        return Err(refuse(
-            1,
-            "model",
-            format!("the answer is about a model with the SHA-256 {}", header.model.sha256),
-        ));
-    }
+    header.model.is_that_of(context)?;
     let own = &header.asked;
-    let asked = context.stated.clone().unwrap_or_else(|| Asked {
-        specification: own.spec.clone(),
-        condition: own.condition.clone(),
-        bounds: own.bounds.clone(),
-        output: None,
-    });
-    let asked = Asked { output: own.output.clone(), ..asked };
-    let read = asked.read()?;
-    let network = crate::model::network(&context.model, &read.outputs)?;
-    let question = asked.question(&read, network.inputs(), network.outputs())?;
-    report.question = describe(&question, network.inputs());
-    if let Some(output) = &own.output {
-        let _ = write!(report.question, "; y is the value `{output}`");
-    }
+    let (network, question) = own.read(context)?;
+    report.question = own.words(&question, network.inputs());
     report.claim = format!("{} <= volume <= {}", header.volume.lower, header.volume.upper);
     if let Some([index, count]) = header.shard {
         let _ = write!(report.claim, " of the leaves of shard {}/{count}", index + 1);
     }
-    let rows = same_question(header, &network, &question)?;
+    let stated = Stated {
+        bounds: &header.bounds,
+        lower: &header.lower,
+        upper: &header.upper,
+        rows: &header.rows,
+        disjuncts: &header.disjuncts,
+        nothing: header.nodes == 0,
+    };
+    let Same { rows, lower, upper } = stated.same(&network, &question)?;
+    if header.nodes > 0 {
+        shell(header, &lower, &upper)?;
+    }
     boxes_and_counts(&file, &network)?;
     leaves(&file, &network, &rows, report)?;
     volumes(&file)?;
@@ -60,78 +54,6 @@ pub(crate) fn check(text: &str, context: &Context, report: &mut Report) -> Resul
         return Err(refuse(line, "sha256", "the file was changed after it was written"));
     }
     Ok(())
-}
-
-/// The header's rows, which are those of the question.
-fn same_question(header: &Header, network: &Network, question: &Question) -> Result<Vec<Row>, Outcome> {
-    let (n, m) = (network.inputs(), network.outputs());
-    let claim = |reason: String| refuse(1, "question", reason);
-    let fits = |r: &&format::RowText| r.outputs.len() == m && (r.inputs.is_empty() || r.inputs.len() == n);
-    if header.lower.len() != n || header.upper.len() != n || header.bounds.len() != n {
-        return Err(claim(format!("the box has {} inputs, the network has {n}", header.lower.len())));
-    }
-    if !header.rows.iter().all(|r| fits(&r)) {
-        return Err(claim("a row has other sizes than the network".into()));
-    }
-    if header.disjuncts.iter().flatten().any(|&row| row as usize >= header.rows.len()) {
-        return Err(claim("a disjunct names a row that does not exist".into()));
-    }
-    let row = |r: &format::RowText| Row {
-        outputs: r.outputs.clone(),
-        inputs: r.inputs.clone(),
-        inner: r.inner,
-        outer: r.outer,
-        strict: r.strict,
-    };
-    let rows: Vec<Row> = header.rows.iter().map(row).collect();
-    if header.nodes == 0 {
-        // Said to contradict itself.
-        return match question.is_covered(n, &[]) {
-            Ok(()) => Ok(rows),
-            Err(_) => Err(claim("the question does not contradict itself, and no leaf follows".into())),
-        };
-    }
-    if (0..n).any(|i| header.lower[i] > header.upper[i]) {
-        return Err(claim("the box is turned inside out".into()));
-    }
-    let side = |at: usize| -> Result<Vec<Rational>, Outcome> {
-        let parse = |(i, pair): (usize, &[String; 2])| {
-            parse_number(&pair[at]).ok_or_else(|| claim(format!("`{}` is no bound of x{i}", pair[at])))
-        };
-        header.bounds.iter().enumerate().map(parse).collect()
-    };
-    let (lower, upper) = (side(0)?, side(1)?);
-    for i in 0..n {
-        if lower[i] > upper[i] {
-            return Err(claim(format!("the bounds of x{i} are turned inside out")));
-        }
-        if rational(header.lower[i]) > lower[i] || rational(header.upper[i]) < upper[i] {
-            return Err(claim(format!("the box of doubles does not hold the exact bounds of x{i}")));
-        }
-    }
-    let reach = Prover::new(network).reach(&header.lower, &header.upper);
-    let ranges = || Ranges { lower: &lower, upper: &upper, outputs: &reach };
-    if question
-        .is_covered(n, &[Part { ranges: ranges(), rows: &rows, disjuncts: &header.disjuncts }])
-        .is_err()
-    {
-        return Err(claim(
-            "the answer is that of another question: it leaves out points that are asked for".into(),
-        ));
-    }
-    // The rows are used on the box of doubles, which is a hair larger than the exact one.
-    if question.covers(&ranges(), &rows, &header.disjuncts).is_err() {
-        return Err(claim(
-            "the answer is that of another question: it takes in points that are not asked for".into(),
-        ));
-    }
-    for (k, row) in header.rows.iter().enumerate() {
-        if row.inner > row.outer {
-            return Err(claim(format!("row {k} (`{}`) has its constants the wrong way round", row.text)));
-        }
-    }
-    shell(header, &lower, &upper)?;
-    Ok(rows)
 }
 
 /// By how much the box of doubles is larger than the exact one.

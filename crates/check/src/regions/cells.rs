@@ -1,0 +1,443 @@
+//! Cells: parts of the box between the kinks of functions, split until every element that matters is in one phase.
+//!
+//! A cell is left out only where every disjunct is proved to fail, a phase only where it is proved not to occur, and the parts
+//! of a split cover it: what is asked for lies in the cells that are kept.
+
+use std::sync::Arc;
+
+use crate::kernel::{
+    Choice, Claim, Curve, Dyadic, ExactForm, Network, Op, Phases, Prover, Row, Wall, affine, padded, push,
+};
+
+use super::polytope::{Polytope, without_implied};
+
+/// A half-space that is asked for.
+#[derive(Debug)]
+pub(super) struct Target {
+    /// In doubles: `inner` implies it, it implies `outer`.
+    pub(super) row: Row,
+    /// The form over the outputs, without rounding, times a positive number; its constant is that of both.
+    pub(super) outputs: ExactForm,
+    /// What is added over the inputs.
+    pub(super) inputs: Vec<Dyadic>,
+}
+
+/// What cells are looked for.
+#[derive(Debug)]
+pub(super) struct Setting<'a> {
+    pub(super) network: &'a Network,
+    pub(super) targets: Vec<Target>,
+    pub(super) disjuncts: Vec<Vec<usize>>,
+    /// The box of doubles.
+    pub(super) lower: Vec<f64>,
+    pub(super) upper: Vec<f64>,
+    /// Whether cells where nothing holds are wanted too.
+    pub(super) all: bool,
+    /// Whether every output matters, or only those that are asked about.
+    pub(super) maps: bool,
+}
+
+/// A part of the box.
+#[derive(Debug, Clone)]
+pub(super) struct Cell {
+    pub(super) walls: Vec<Arc<Wall>>,
+    /// A box around it.
+    pub(super) lower: Vec<f64>,
+    pub(super) upper: Vec<f64>,
+    pub(super) phases: Phases,
+    /// Disjuncts that are not proved to fail.
+    pub(super) alive: Vec<usize>,
+}
+
+/// What becomes of a cell.
+#[derive(Debug)]
+pub(super) enum Expanded {
+    /// Nothing that is asked for is in it.
+    Out,
+    Split(Vec<Cell>),
+    /// The network is one affine map on it.
+    Whole(Cell),
+    /// Its numbers are too large.
+    Unknown,
+}
+
+/// Where a cell can be split, and how deep that cuts.
+#[derive(Debug)]
+struct Cut {
+    depth: f64,
+    step: usize,
+    element: usize,
+    at: At,
+}
+
+#[derive(Debug)]
+enum At {
+    Kink(usize),
+    /// These sources of a maximum, by their place among its sources.
+    Sources(Vec<usize>),
+}
+
+impl Setting<'_> {
+    /// The exact form of an element's argument, or of the difference of two, on a cell.
+    fn argument(&self, phases: &Phases, value: usize, element: usize, minus: Option<usize>) -> Option<ExactForm> {
+        let mut slopes = vec![Dyadic::ZERO; self.network.sizes[value]];
+        slopes[element] = Dyadic::of(1.0);
+        if let Some(other) = minus {
+            slopes[other] = Dyadic::of(-1.0);
+        }
+        affine(self.network, phases, value, ExactForm { slopes, constant: Dyadic::ZERO })
+    }
+
+    /// The exact form of a target on a cell.
+    pub(super) fn target(&self, phases: &Phases, target: usize) -> Option<ExactForm> {
+        let own = &self.targets[target];
+        let mut form = affine(self.network, phases, self.network.output, own.outputs.clone())?;
+        for (slope, more) in form.slopes.iter_mut().zip(&own.inputs) {
+            *slope = slope.plus(more);
+        }
+        Some(form)
+    }
+
+    pub(super) fn wall(&self, form: &ExactForm, strict: bool) -> Wall {
+        Wall::new(form, strict, &self.lower, &self.upper)
+    }
+
+    /// Bounds a cell, decides what can be, and splits it if something is left.
+    pub(super) fn expand(&self, mut cell: Cell, prover: &mut Prover) -> Expanded {
+        if !narrow(&mut cell) {
+            return Expanded::Out;
+        }
+        let Some(cuts) = self.bound(&mut cell, prover) else { return Expanded::Unknown };
+        let relevant = self.relevant(&cell);
+        let best = cuts
+            .into_iter()
+            .filter(|cut| relevant[cell.phases.unit(cut.step, cut.element)])
+            .max_by(|a, b| a.depth.total_cmp(&b.depth));
+        let whole = best.is_none();
+        let failed = self.failed(&cell, prover, whole);
+        cell.alive.retain(|&d| !self.disjuncts[d].iter().any(|row| failed.contains(row)));
+        if cell.alive.is_empty() && !self.all {
+            return Expanded::Out;
+        }
+        match best {
+            None => Expanded::Whole(cell),
+            Some(cut) => self.split(&cell, &cut).map_or(Expanded::Unknown, Expanded::Split),
+        }
+    }
+
+    /// Bounds every element and decides phases; where the cell can be split. `None` where numbers are out of reach.
+    fn bound(&self, cell: &mut Cell, prover: &mut Prover) -> Option<Vec<Cut>> {
+        let network = self.network;
+        let mut cuts = Vec::new();
+        prover.analysis.start(&cell.lower, &cell.upper);
+        let walls = std::mem::take(&mut cell.walls);
+        let mut polytope = Polytope::new(&walls, &cell.lower, &cell.upper);
+        let mut known = true;
+        for (index, step) in network.steps.iter().enumerate() {
+            match &step.op {
+                Op::Affine { .. } => {}
+                Op::Curves(curves) => {
+                    self.curves(index, curves, &mut cell.phases, &mut polytope, prover, &mut cuts);
+                }
+                Op::Maximum { starts, sources } => {
+                    self.maxima(index, starts, sources, &mut cell.phases, &mut polytope, prover, &mut cuts);
+                }
+            }
+            prover.analysis.phases = Some(cell.phases.clone());
+            known = prover.analysis.step(network, index);
+            if !known {
+                break;
+            }
+        }
+        cell.walls = walls;
+        known.then_some(cuts)
+    }
+
+    fn curves(
+        &self,
+        index: usize,
+        curves: &[Curve],
+        phases: &mut Phases,
+        polytope: &mut Polytope<Arc<Wall>>,
+        prover: &mut Prover,
+        cuts: &mut Vec<Cut>,
+    ) {
+        let value = self.network.steps[index].inputs[0];
+        let size = self.network.sizes[value];
+        let kinks_of = |j: usize| match &curves[if curves.len() == 1 { 0 } else { j }] {
+            Curve::Piecewise { kinks, .. } => &kinks[..],
+            _ => &[],
+        };
+        let mut open = Vec::new();
+        for j in 0..size {
+            let (kinks, unit) = (kinks_of(j), phases.unit(index, j));
+            let range = &prover.analysis.ranges[value];
+            restrict(phases, unit, kinks, range.lo[j], range.hi[j]);
+            if phases.decided(index, j).is_none() && prover.analysis.is_affine(value, j) {
+                open.push(j);
+            }
+        }
+        if open.is_empty() {
+            return;
+        }
+        let forms = self.forms(prover, value, &open.iter().map(|&j| (j, None)).collect::<Vec<_>>());
+        for (k, &j) in open.iter().enumerate() {
+            let (kinks, unit) = (kinks_of(j), phases.unit(index, j));
+            let slopes = [forms.slopes(2 * k), forms.slopes(2 * k + 1)];
+            let (low, below) = polytope.least(slopes[0], forms.constants[2 * k]);
+            let (high, above) = polytope.least(slopes[1], forms.constants[2 * k + 1]);
+            let high = -high;
+            restrict(phases, unit, kinks, low, high);
+            let near = polytope.near(slopes[0], forms.constants[2 * k]);
+            let (first, last) = phases.of(unit);
+            let mut exact = None;
+            for kink in usize::from(first)..usize::from(last) {
+                // At a kink that is only touched rounding cannot tell.
+                let at = kinks[kink];
+                for (bound, dual, sign) in [(low, &below, 1.0), (-high, &above, -1.0)] {
+                    if (bound - sign * at).abs() > near || dual.value - sign * at < -near {
+                        continue;
+                    }
+                    let form = exact.get_or_insert_with(|| self.argument(phases, value, j, None));
+                    let Some(mut own) = form.clone() else { continue };
+                    own.constant = own.constant.minus(&Dyadic::of(at));
+                    let own = if sign > 0.0 { own } else { own.negated() };
+                    if polytope.follows_exactly(&own, dual, false) {
+                        if sign > 0.0 {
+                            phases.restrict(unit, kink + 1, usize::from(u8::MAX));
+                        } else {
+                            phases.restrict(unit, 0, kink);
+                        }
+                    }
+                }
+            }
+            prover.analysis.tighten(value, [(j, low, high)].into_iter());
+            let (first, last) = phases.of(unit);
+            let depth = |kink: usize| (kinks[kink] - low).min(high - kinks[kink]);
+            let best = (usize::from(first)..usize::from(last)).max_by(|&a, &b| depth(a).total_cmp(&depth(b)));
+            if let Some(kink) = best {
+                let length = length(slopes[0], polytope.lower, polytope.upper);
+                cuts.push(Cut { depth: depth(kink) / length, step: index, element: j, at: At::Kink(kink) });
+            }
+        }
+    }
+
+    fn maxima(
+        &self,
+        index: usize,
+        starts: &[usize],
+        sources: &[u32],
+        phases: &mut Phases,
+        polytope: &mut Polytope<Arc<Wall>>,
+        prover: &mut Prover,
+        cuts: &mut Vec<Cut>,
+    ) {
+        let value = self.network.steps[index].inputs[0];
+        for j in 0..starts.len() - 1 {
+            if phases.decided(index, j).is_some() {
+                continue;
+            }
+            let taps: Vec<usize> = sources[starts[j]..starts[j + 1]].iter().map(|&i| i as usize).collect();
+            let range = &prover.analysis.ranges[value];
+            let best = (0..taps.len()).max_by(|&a, &b| range.lo[taps[a]].total_cmp(&range.lo[taps[b]]));
+            let best = best.unwrap_or(0);
+            let may = |&k: &usize| k == best || range.hi[taps[k]] > range.lo[taps[best]];
+            let mut left: Vec<usize> = (0..taps.len()).filter(may).collect();
+            let all_affine = left.iter().all(|&k| prover.analysis.is_affine(value, taps[k]));
+            let mut depth: f64 = 0.0;
+            if left.len() > 1 && all_affine {
+                // One of a pair that is nowhere above the other is left out.
+                let mut at = 0;
+                while at < left.len() {
+                    let beaten = left.iter().enumerate().any(|(k, &other)| {
+                        k != at && {
+                            let pair = [(taps[other], Some(taps[left[at]]))];
+                            let forms = self.forms(prover, value, &pair);
+                            let (bound, dual) = polytope.least(forms.slopes(0), forms.constants[0]);
+                            let near = polytope.near(forms.slopes(0), forms.constants[0]);
+                            let (above, _) = polytope.least(forms.slopes(1), forms.constants[1]);
+                            let size = length(forms.slopes(0), polytope.lower, polytope.upper);
+                            depth = depth.max((-bound).min(-above) / size);
+                            bound >= 0.0
+                                || dual.value > -near && {
+                                    let form = self.argument(phases, value, pair[0].0, pair[0].1);
+                                    form.is_some_and(|form| polytope.follows_exactly(&form, &dual, false))
+                                }
+                        }
+                    });
+                    if beaten {
+                        left.remove(at);
+                    } else {
+                        at += 1;
+                    }
+                }
+            }
+            if let [only] = left[..] {
+                phases.restrict(phases.unit(index, j), only, only);
+            } else if all_affine {
+                cuts.push(Cut { depth, step: index, element: j, at: At::Sources(left) });
+            }
+        }
+    }
+
+    /// Forms below elements of a value, or differences of two, and below their negations.
+    fn forms(&self, prover: &Prover, value: usize, elements: &[(usize, Option<usize>)]) -> crate::kernel::Forms {
+        let stride = padded(self.network.sizes[value]);
+        let mut rows = vec![0.0; 2 * elements.len() * stride];
+        for (k, &(j, minus)) in elements.iter().enumerate() {
+            for (row, sign) in [(2 * k, 1.0), (2 * k + 1, -1.0)] {
+                rows[row * stride + j] = sign;
+                if let Some(other) = minus {
+                    rows[row * stride + other] -= sign;
+                }
+            }
+        }
+        let choices: &[Choice] = &[];
+        push(self.network, &prover.analysis, value, rows, &vec![0.0; 2 * elements.len()], choices)
+    }
+
+    /// The rows that are proved to fail on all of the cell; with ties where the network is affine.
+    fn failed(&self, cell: &Cell, prover: &mut Prover, whole: bool) -> Vec<usize> {
+        let mut rows: Vec<usize> = cell.alive.iter().flat_map(|&d| self.disjuncts[d].iter().copied()).collect();
+        rows.sort_unstable();
+        rows.dedup();
+        let claims: Vec<Claim> = rows.iter().map(|&row| Claim::row(&self.targets[row].row, false)).collect();
+        let forms = prover.forms(&claims, &[]);
+        let mut polytope = Polytope::new(&cell.walls, &cell.lower, &cell.upper);
+        let mut fails = |k: usize| {
+            let (slopes, constant) = (forms.slopes(k), forms.constants[k]);
+            let (bound, dual) = polytope.least(slopes, constant);
+            bound > 0.0
+                || whole && dual.value > -polytope.near(slopes, constant) && {
+                    let form = self.target(&cell.phases, rows[k]);
+                    let strict = !self.targets[rows[k]].row.strict;
+                    form.is_some_and(|form| polytope.follows_exactly(&form.negated(), &dual, strict))
+                }
+        };
+        (0..rows.len()).filter(|&k| fails(k)).map(|k| rows[k]).collect()
+    }
+
+    /// The elements that what is asked for, or the outputs, depend on.
+    pub(super) fn relevant(&self, cell: &Cell) -> Vec<bool> {
+        let network = self.network;
+        let mut needed: Vec<Vec<bool>> = network.sizes.iter().map(|&size| vec![false; size]).collect();
+        let mut units = vec![false; cell.phases.count()];
+        if self.maps {
+            needed[network.output].fill(true);
+        } else {
+            for &row in cell.alive.iter().flat_map(|&d| &self.disjuncts[d]) {
+                let outputs = &self.targets[row].outputs.slopes;
+                needed[network.output].iter_mut().zip(outputs).for_each(|(n, c)| *n |= !c.is_zero());
+            }
+        }
+        for (index, step) in network.steps.iter().enumerate().rev() {
+            let own = std::mem::take(&mut needed[step.output]);
+            for j in (0..own.len()).filter(|&j| own[j]) {
+                match &step.op {
+                    Op::Affine { maps, .. } => {
+                        for (map, &input) in maps.iter().zip(&step.inputs) {
+                            map.row(j, |i, w, _| needed[input][i] |= w != 0.0);
+                        }
+                    }
+                    Op::Curves(curves) => {
+                        units[cell.phases.unit(index, j)] = true;
+                        let phase = cell.phases.decided(index, j);
+                        let flat = phase.is_some_and(|phase| {
+                            let curve = &curves[if curves.len() == 1 { 0 } else { j }];
+                            matches!(curve, Curve::Piecewise { segments, .. } if segments[phase].0 == 0.0)
+                        });
+                        needed[step.inputs[0]][j] |= !flat;
+                    }
+                    Op::Maximum { starts, sources } => {
+                        units[cell.phases.unit(index, j)] = true;
+                        let taps = &sources[starts[j]..starts[j + 1]];
+                        let phase = cell.phases.decided(index, j);
+                        for (k, &source) in taps.iter().enumerate() {
+                            needed[step.inputs[0]][source as usize] |= phase.is_none_or(|phase| phase == k);
+                        }
+                    }
+                }
+            }
+        }
+        units
+    }
+
+    /// The two sides of a kink, or a part for each source.
+    fn split(&self, cell: &Cell, cut: &Cut) -> Option<Vec<Cell>> {
+        let value = self.network.steps[cut.step].inputs[0];
+        let unit = cell.phases.unit(cut.step, cut.element);
+        let with = |walls: Vec<Arc<Wall>>, from: usize, to: usize| {
+            let mut child = cell.clone();
+            child.walls.extend(walls);
+            child.phases.restrict(unit, from, to);
+            child
+        };
+        match (&cut.at, &self.network.steps[cut.step].op) {
+            (At::Kink(kink), Op::Curves(curves)) => {
+                let curve = &curves[if curves.len() == 1 { 0 } else { cut.element }];
+                let Curve::Piecewise { kinks, .. } = curve else { return None };
+                let mut form = self.argument(&cell.phases, value, cut.element, None)?;
+                form.constant = form.constant.minus(&Dyadic::of(kinks[*kink]));
+                let above = self.wall(&form, false);
+                let below = above.opposite(false);
+                Some(vec![
+                    with(vec![Arc::new(above)], kink + 1, usize::from(u8::MAX)),
+                    with(vec![Arc::new(below)], 0, *kink),
+                ])
+            }
+            (At::Sources(left), Op::Maximum { starts, sources }) => {
+                let taps = &sources[starts[cut.element]..starts[cut.element + 1]];
+                let part = |&own: &usize| {
+                    let others = left.iter().filter(|k| **k != own);
+                    let walls = others.map(|&k| {
+                        let (a, b) = (taps[own] as usize, taps[k] as usize);
+                        let form = self.argument(&cell.phases, value, a, Some(b))?;
+                        Some(Arc::new(self.wall(&form, false)))
+                    });
+                    Some(with(walls.collect::<Option<_>>()?, own, own))
+                };
+                left.iter().map(part).collect()
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Leaves the phases that an argument between two bounds may be in; at a kink that it only touches, those on its side.
+fn restrict(phases: &mut Phases, unit: usize, kinks: &[f64], low: f64, high: f64) {
+    let first = kinks.iter().filter(|&&kink| kink <= low).count();
+    let last = kinks.iter().filter(|&&kink| kink < high).count().max(first);
+    phases.restrict(unit, first, last);
+}
+
+/// How steep a form is over the box.
+fn length(slopes: &[f64], lower: &[f64], upper: &[f64]) -> f64 {
+    let square = |i: usize| (slopes[i] * (upper[i] - lower[i])).powi(2);
+    (0..slopes.len()).map(square).sum::<f64>().sqrt().max(f64::MIN_POSITIVE)
+}
+
+/// Leaves out walls that others imply and makes the box around the cell smaller; `false` if the cell is proved to be empty.
+pub(super) fn narrow(cell: &mut Cell) -> bool {
+    let (mut lower, mut upper) = (cell.lower.clone(), cell.upper.clone());
+    {
+        let mut polytope = Polytope::new(&cell.walls, &cell.lower, &cell.upper);
+        for i in (0..lower.len()).filter(|&i| cell.lower[i] < cell.upper[i]) {
+            let mut slopes = vec![0.0; lower.len()];
+            slopes[i] = 1.0;
+            let (low, _) = polytope.least(&slopes, 0.0);
+            slopes[i] = -1.0;
+            let (high, _) = polytope.least(&slopes, 0.0);
+            if low == f64::INFINITY || high == f64::INFINITY {
+                return false;
+            }
+            (lower[i], upper[i]) = (lower[i].max(low), upper[i].min(-high));
+            if lower[i] >= upper[i] {
+                // Thinner than rounding: the box stays as it was.
+                (lower[i], upper[i]) = (cell.lower[i], cell.upper[i]);
+            }
+        }
+    }
+    cell.walls = without_implied(std::mem::take(&mut cell.walls), &cell.lower, &cell.upper);
+    (cell.lower, cell.upper) = (lower, upper);
+    true
+}

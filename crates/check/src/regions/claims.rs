@@ -1,0 +1,285 @@
+//! The claims of pieces: together they are the parts, each has its volume.
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use crate::kernel::{ExactForm, Rational, Wall, of_box, rational};
+use crate::preimage::{Same, Status};
+use crate::report::{Outcome, refuse};
+
+use super::cells::Setting;
+use super::cover::{Cover, covered};
+use super::format::{File, Piece, Row};
+use super::parts::Part;
+use super::polytope::Polytope;
+use super::{Found, fraction};
+
+/// How far, relative to the form's size, a piece of lower dimension may reach beyond the exact parts: its hyperplanes are written
+/// in doubles.
+const FLAT: f64 = 1e-9;
+
+/// A piece's half-spaces moved by the errors that it states.
+struct Shape {
+    /// Every point that is in the piece satisfies these.
+    outer: Vec<Arc<Wall>>,
+    /// Every point that satisfies these is in the piece.
+    inner: Vec<Arc<Wall>>,
+    /// A box around it, about.
+    lower: Vec<f64>,
+    upper: Vec<f64>,
+}
+
+impl Shape {
+    fn new(rows: &[Row], vertices: &[Vec<f64>], lower: &[f64], upper: &[f64]) -> Option<Self> {
+        let wall = |row: &Row, shift: f64, turned: bool| {
+            let mut form = ExactForm::of(&row.slopes, row.constant);
+            let shift = ExactForm::of(&vec![0.0; row.slopes.len()], shift);
+            if turned {
+                form = form.negated();
+            }
+            form.constant = form.constant.plus(&shift.constant);
+            Arc::new(Wall::new(&form, false, lower, upper))
+        };
+        let finite = |v: f64| v.is_finite() && v.abs() < 1e100;
+        let fits = |row: &Row| {
+            row.slopes.iter().all(|&s| finite(s)) && finite(row.constant) && finite(row.error) && row.error >= 0.0
+        };
+        if !rows.iter().all(fits) || vertices.iter().flatten().any(|v| !v.is_finite()) {
+            return None;
+        }
+        let mut shape =
+            Shape { outer: Vec::new(), inner: Vec::new(), lower: lower.to_vec(), upper: upper.to_vec() };
+        for row in rows {
+            shape.outer.push(wall(row, row.error, false));
+            if row.equality {
+                shape.outer.push(wall(row, row.error, true));
+                shape.inner.push(wall(row, row.error, false));
+                shape.inner.push(wall(row, row.error, true));
+            } else {
+                shape.inner.push(wall(row, -row.error, false));
+            }
+        }
+        for i in 0..lower.len() {
+            let ends = |pick: fn(f64, f64) -> f64, start: f64| vertices.iter().map(|v| v[i]).fold(start, pick);
+            if !vertices.is_empty() {
+                shape.lower[i] = ends(f64::min, f64::INFINITY).max(lower[i]);
+                shape.upper[i] = ends(f64::max, f64::NEG_INFINITY).min(upper[i]);
+            }
+        }
+        Some(shape)
+    }
+
+    fn cover(&self) -> Cover<'_> {
+        Cover { walls: &self.outer, lower: &self.lower, upper: &self.upper }
+    }
+
+    /// Whether it is near a point.
+    fn is_near(&self, point: &[f64], widths: &[f64]) -> bool {
+        (0..point.len()).all(|i| {
+            let slack = 1e-9 * widths[i];
+            self.lower[i] - slack <= point[i] && point[i] <= self.upper[i] + slack
+        })
+    }
+}
+
+/// Checks all pieces and what the header sums up; the parts of each piece.
+pub(super) fn pieces<'a>(file: &File, found: &'a Found, same: &Same) -> Result<Vec<Vec<&'a Part>>, Outcome> {
+    let (lower, upper) = (&found.setting.lower, &found.setting.upper);
+    let free = found.setting.free();
+    let shapes: Vec<Shape> = file
+        .pieces
+        .iter()
+        .map(|piece| {
+            let shape = Shape::new(&piece.rows, &piece.vertices, lower, upper);
+            shape.ok_or_else(|| refuse(piece.line, "piece", "a number is not finite, or an error below 0"))
+        })
+        .collect::<Result<_, _>>()?;
+    let homes = homes(file, found, &shapes)?;
+    let failure = (0..file.pieces.len())
+        .into_par_iter()
+        .find_map_first(|k| piece(&file.pieces[k], &shapes[k], &homes[k], found).err());
+    failure.map_or(Ok(()), Err)?;
+    header(file, found, same, free)?;
+    Ok(homes)
+}
+
+/// The parts of each piece. Each part lies in one piece, or, if it has no volume, in several.
+fn homes<'a>(file: &File, found: &'a Found, shapes: &[Shape]) -> Result<Vec<Vec<&'a Part>>, Outcome> {
+    let setting = &found.setting;
+    let widths: Vec<f64> = setting.lower.iter().zip(&setting.upper).map(|(l, u)| u - l).collect();
+    let complete = file.header.status != Status::Partial;
+    let home = |part: &Part| -> Result<Option<usize>, Vec<f64>> {
+        let mut polytope = Polytope::new(&part.walls, &part.lower, &part.upper);
+        let near: Vec<usize> =
+            (0..shapes.len()).filter(|&k| shapes[k].is_near(&part.point, &widths)).collect();
+        let takes = |k: &&usize, polytope: &mut Polytope<Arc<Wall>>| {
+            shapes[**k].outer.iter().all(|wall| polytope.is_within(wall))
+        };
+        if let Some(&k) = near.iter().find(|k| takes(k, &mut polytope)) {
+            return Ok(Some(k));
+        }
+        if !complete {
+            return Ok(None);
+        }
+        let covers: Vec<Cover> = shapes.iter().map(Shape::cover).collect();
+        match covered(&part.walls, &part.lower, &part.upper, &covers) {
+            Ok(()) if part.dimension < setting.free() => Ok(None),
+            Ok(()) => Err(part.point.clone()),
+            Err(point) => Err(point),
+        }
+    };
+    let all: Vec<_> = found.parts.par_iter().map(home).collect();
+    let mut homes = vec![Vec::new(); shapes.len()];
+    for (part, home) in found.parts.iter().zip(all) {
+        match home {
+            Ok(Some(k)) => homes[k].push(part),
+            Ok(None) => {}
+            Err(point) => {
+                let reason = format!("a part of the preimage is in no piece, near x = {point:?}");
+                return Err(refuse(1, "pieces", reason));
+            }
+        }
+    }
+    Ok(homes)
+}
+
+/// The claims of one piece.
+fn piece(piece: &Piece, shape: &Shape, parts: &[&Part], found: &Found) -> Result<(), Outcome> {
+    let claim = |claim: &str, reason: String| Err(refuse(piece.line, claim, reason));
+    let free = found.setting.free();
+    let flat = piece.dimension < free;
+    if piece.rows.iter().any(|row| row.equality) != flat || piece.dimension > free {
+        return claim("dimension", "its equations do not go with it".into());
+    }
+    if parts.is_empty() || !piece.certain {
+        return claim("piece", "no part of the preimage is found in it".into());
+    }
+    let highest = parts.iter().map(|part| part.dimension).max();
+    if highest != Some(piece.dimension) {
+        return claim("dimension", format!("what it holds has dimension {}", highest.unwrap_or(0)));
+    }
+    let setting = &found.setting;
+    let near: Vec<Vec<Arc<Wall>>> = if flat { parts.iter().map(|part| thickened(part, setting)).collect() } else { Vec::new() };
+    let covers: Vec<Cover> = parts
+        .iter()
+        .enumerate()
+        .map(|(k, part)| Cover {
+            walls: near.get(k).unwrap_or(&part.walls),
+            lower: &part.lower,
+            upper: &part.upper,
+        })
+        .collect();
+    if let Err(point) = covered(&shape.inner, &setting.lower, &setting.upper, &covers) {
+        return claim("piece", format!("it is not all in the preimage, near x = {point:?}"));
+    }
+    let [low, high] = piece.volume;
+    if !(0.0 <= low && low <= high) {
+        return claim("volume of a piece", format!("[{low}, {high}] is no range"));
+    }
+    let exact = match &piece.exact {
+        None => None,
+        Some(text) => match fraction(text) {
+            Some(value) => Some(value),
+            None => return claim("volume of a piece", "`exact` is no fraction".into()),
+        },
+    };
+    if let Err(reason) = volume(&full(parts, free), (low, high), exact.as_ref()) {
+        return claim("volume of a piece", reason);
+    }
+    Ok(())
+}
+
+fn full<'a>(parts: &[&'a Part], free: usize) -> Vec<&'a Part> {
+    parts.iter().copied().filter(|part| part.dimension == free).collect()
+}
+
+/// A part's walls moved outward by a hair.
+fn thickened(part: &Part, setting: &Setting) -> Vec<Arc<Wall>> {
+    let moved = |wall: &Arc<Wall>| {
+        let size: f64 = wall.constant.abs() + wall.slopes.iter().map(|a| a.abs()).sum::<f64>();
+        let shift = ExactForm::of(&vec![0.0; wall.slopes.len()], FLAT * size).constant;
+        let mut own = (**wall).clone();
+        own.exact.constant = own.exact.constant.plus(&shift);
+        Arc::new(setting.wall(&own.exact, false))
+    };
+    part.walls.iter().map(moved).collect()
+}
+
+/// Whether the volumes of parts add up to what is said, in bounds or, where these leave it open, without rounding.
+fn volume(parts: &[&Part], said: (f64, f64), exact: Option<&Rational>) -> Result<(), String> {
+    let (wanted_low, wanted_high) = (rational(said.0), rational(said.1));
+    if exact.is_none() {
+        let bounds: Vec<(f64, f64)> = parts.iter().map(|part| part.volume()).collect();
+        let low = crate::kernel::sum(bounds.iter().map(|b| b.0));
+        let finite = bounds.iter().all(|b| b.1.is_finite());
+        let high = finite.then(|| crate::kernel::sum(bounds.iter().map(|b| b.1)));
+        if wanted_low <= low && high.as_ref().is_some_and(|high| *high <= wanted_high) {
+            return Ok(());
+        }
+        let beyond = wanted_high < low || high.as_ref().is_some_and(|high| wanted_low > *high);
+        if beyond {
+            return Err(format!("it is about {}", low.to_f64().value()));
+        }
+    }
+    let mut total = Rational::ZERO;
+    for part in parts {
+        total += part.volume_exactly().ok_or("it is not found")?;
+    }
+    if exact.is_some_and(|exact| *exact != total) {
+        return Err(format!("the fraction is another: about {}", total.to_f64().value()));
+    }
+    if wanted_low <= total && total <= wanted_high {
+        return Ok(());
+    }
+    Err(format!("it is about {}", total.to_f64().value()))
+}
+
+/// What the header says of all pieces together.
+fn header(file: &File, found: &Found, same: &Same, free: usize) -> Result<(), Outcome> {
+    let header = &file.header;
+    let claim = |claim: &str, reason: String| Err(refuse(1, claim, reason));
+    let said = &header.volume;
+    if said.dimensions != free {
+        return claim("volume.dimensions", "another number of inputs is free".into());
+    }
+    let sides = (0..same.lower.len()).filter(|&i| same.lower[i] < same.upper[i]);
+    let whole = sides.fold(Rational::ONE, |v, i| v * (&same.upper[i] - &same.lower[i]));
+    let near = of_box(&found.setting.lower, &found.setting.upper) * rational(1e-9);
+    let off = whole - rational(said.whole);
+    if off > near || -off > near {
+        return claim("volume.box", "the box has another volume".into());
+    }
+    if header.status == Status::Empty && !found.parts.is_empty() {
+        return claim("status", format!("it says empty: not near x = {:?}", found.parts[0].point));
+    }
+    if header.status == Status::Complete && file.pieces.is_empty() {
+        return claim("status", "it says complete, and nothing is there".into());
+    }
+    let exact = match &said.exact {
+        None => None,
+        Some(text) => match fraction(text) {
+            Some(value) => Some(value),
+            None => return claim("volume.exact", "no fraction".into()),
+        },
+    };
+    let parts: Vec<&Part> = found.parts.iter().filter(|part| part.dimension == free).collect();
+    if let Err(reason) = volume(&parts, (said.lower, said.upper), exact.as_ref()) {
+        return claim("volume", reason);
+    }
+    Ok(())
+}
+
+/// Whether rows describe a cell: it lies in them moved outward, and what lies in them moved inward lies in it.
+pub(super) fn describes(
+    rows: &[Row],
+    vertices: &[Vec<f64>],
+    (walls, lower, upper): (&[Arc<Wall>], &[f64], &[f64]),
+    (whole_lower, whole_upper): (&[f64], &[f64]),
+) -> bool {
+    let Some(shape) = Shape::new(rows, vertices, whole_lower, whole_upper) else { return false };
+    let mut polytope = Polytope::new(walls, lower, upper);
+    let cover = Cover { walls, lower, upper };
+    shape.outer.iter().all(|wall| polytope.is_within(wall))
+        && covered(&shape.inner, whole_lower, whole_upper, &[cover]).is_ok()
+}

@@ -1,0 +1,79 @@
+//! Whether a polytope lies in a union of others: what is left of it when they are taken away, one after the other.
+
+use std::sync::Arc;
+
+use crate::kernel::Wall;
+
+use super::polytope::Polytope;
+
+/// Polytopes that are left over may be cut so often.
+const MOST: usize = 4000;
+
+/// A polytope that may take part in a cover: walls, and a box around it.
+#[derive(Debug)]
+pub(super) struct Cover<'a> {
+    pub(super) walls: &'a [Arc<Wall>],
+    pub(super) lower: &'a [f64],
+    pub(super) upper: &'a [f64],
+}
+
+/// Whether the polytope of the walls in the box lies in the union of the covers; `Err` with a point near what is left over, and
+/// whether that was looked for long enough.
+pub(super) fn covered(
+    walls: &[Arc<Wall>],
+    lower: &[f64],
+    upper: &[f64],
+    covers: &[Cover],
+) -> Result<(), Vec<f64>> {
+    let mut stack = vec![walls.to_vec()];
+    let mut count = 0;
+    while let Some(walls) = stack.pop() {
+        count += 1;
+        let mut polytope = Polytope::new(&walls, lower, upper);
+        if polytope.is_empty() {
+            continue;
+        }
+        let Some(point) = polytope.inside().point else { return Err(lower.to_vec()) };
+        if count > MOST {
+            return Err(point);
+        }
+        // The cover that the point is deepest in.
+        let depth = |cover: &Cover| {
+            let clear = |wall: &Arc<Wall>| {
+                let value = wall.slopes.iter().zip(&point).fold(wall.constant, |sum, (a, x)| sum + a * x);
+                value + polytope.near(&wall.slopes, wall.constant)
+            };
+            cover.walls.iter().map(clear).fold(f64::INFINITY, f64::min)
+        };
+        let within = |cover: &&Cover| {
+            let slack = |i: usize| 1e-9 * (upper[i] - lower[i]);
+            (0..point.len())
+                .all(|i| cover.lower[i] - slack(i) <= point[i] && point[i] <= cover.upper[i] + slack(i))
+        };
+        let best = covers
+            .iter()
+            .filter(within)
+            .map(|cover| (depth(cover), cover))
+            .filter(|(depth, _)| *depth >= 0.0)
+            .max_by(|a, b| a.0.total_cmp(&b.0));
+        let Some((_, cover)) = best else { return Err(point) };
+        let mut rest = walls.clone();
+        let mut cut = false;
+        for wall in cover.walls {
+            if Polytope::new(&rest, lower, upper).is_within(wall) {
+                continue;
+            }
+            let mut beyond = rest.clone();
+            beyond.push(Arc::new(wall.opposite(!wall.strict)));
+            if !Polytope::new(&beyond, lower, upper).is_empty() {
+                stack.push(beyond);
+                cut = true;
+            }
+            rest.push(Arc::clone(wall));
+        }
+        if cut && stack.len() > MOST {
+            return Err(point);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,195 @@
+//! What holds on a polytope: multipliers are looked for in doubles, and confirmed by the kernel, without rounding where that is
+//! needed.
+
+use std::borrow::Borrow;
+use std::sync::Arc;
+
+use super::simplex::{Dual, Simplex};
+use crate::kernel::{ExactForm, Rational, Wall, follows_inside, least_inside};
+
+/// A bound that misses 0 by no more than this part of the form's size may do so by rounding alone.
+const NEARLY: f64 = 1e-9;
+
+/// The part of a box inside walls.
+#[derive(Debug)]
+pub(super) struct Polytope<'a, W> {
+    pub(super) walls: &'a [W],
+    pub(super) lower: &'a [f64],
+    pub(super) upper: &'a [f64],
+    simplex: Simplex,
+}
+
+impl<'a, W: Borrow<Wall>> Polytope<'a, W> {
+    pub(super) fn new(walls: &'a [W], lower: &'a [f64], upper: &'a [f64]) -> Self {
+        Polytope { walls, lower, upper, simplex: Simplex::new(walls, lower, upper) }
+    }
+
+    /// A proved lower bound of `slopes·x + constant`, and where it comes from.
+    pub(super) fn least(&mut self, slopes: &[f64], constant: f64) -> (f64, Dual) {
+        let dual = self.simplex.least(slopes, constant, self.lower);
+        let (walls, multipliers) = (self.walls.iter().map(Borrow::borrow), dual.multipliers.iter().copied());
+        let no_point = dual.value == f64::INFINITY;
+        let zeros = vec![0.0; if no_point { slopes.len() } else { 0 }];
+        let form = if no_point { (&zeros[..], 0.0) } else { (slopes, constant) };
+        let bound = least_inside(form, walls.zip(multipliers), self.lower, self.upper);
+        // Where there is no point any bound holds.
+        let empty = no_point && bound > 0.0;
+        (if empty { f64::INFINITY } else { bound }, dual)
+    }
+
+    /// How large a form may be on the box, for what counts as near to 0.
+    pub(super) fn near(&self, slopes: &[f64], constant: f64) -> f64 {
+        let reach = |i: usize| slopes[i].abs() * self.lower[i].abs().max(self.upper[i].abs());
+        NEARLY * (constant.abs() + (0..slopes.len()).map(reach).sum::<f64>())
+    }
+
+    /// Whether `form ≥ 0` (`> 0` with `strict`) follows without rounding, by the multipliers of a program in doubles or by those
+    /// that its basis has exactly.
+    pub(super) fn follows_exactly(&self, form: &ExactForm, dual: &Dual, strict: bool) -> bool {
+        let confirmed = |multipliers: &[Rational]| {
+            let walls = self.walls.iter().map(Borrow::borrow).zip(multipliers.iter().cloned());
+            follows_inside(form, strict, walls, self.lower, self.upper)
+        };
+        if dual.value == f64::INFINITY || !dual.multipliers.iter().all(|m| m.is_finite()) {
+            return false;
+        }
+        let doubles: Vec<Rational> = dual.multipliers.iter().map(|&m| crate::kernel::rational(m)).collect();
+        confirmed(&doubles) || self.solved(form, dual).is_some_and(|exact| confirmed(&exact))
+    }
+
+    /// The multipliers of a basis without rounding.
+    fn solved(&self, form: &ExactForm, dual: &Dual) -> Option<Vec<Rational>> {
+        let (walls, inputs) = &dual.basis;
+        if walls.len() != inputs.len() {
+            return None;
+        }
+        let wall = |k: usize| -> &ExactForm { &self.walls[k].borrow().exact };
+        let mut rows: Vec<Vec<Rational>> = inputs
+            .iter()
+            .map(|&i| {
+                let own = walls.iter().map(|&k| wall(k).slopes[i].to_rational());
+                own.chain([form.slopes[i].to_rational()]).collect()
+            })
+            .collect();
+        let q = walls.len();
+        for column in 0..q {
+            let pivot = (column..q).find(|&r| rows[r][column] != Rational::ZERO)?;
+            rows.swap(column, pivot);
+            for r in (0..q).filter(|&r| r != column) {
+                let factor = &rows[r][column] / &rows[column][column];
+                if factor != Rational::ZERO {
+                    for k in column..=q {
+                        let take = &factor * &rows[column][k];
+                        rows[r][k] -= take;
+                    }
+                }
+            }
+        }
+        let mut out = vec![Rational::ZERO; self.walls.len()];
+        for (r, &k) in walls.iter().enumerate() {
+            out[k] = &rows[r][q] / &rows[r][r];
+        }
+        Some(out)
+    }
+
+    /// Whether a wall's half-space holds on all of the polytope (with room to spare, if it is strict).
+    pub(super) fn is_within(&mut self, wall: &Wall) -> bool {
+        let (bound, dual) = self.least(&wall.slopes, wall.constant - wall.error);
+        if bound > 0.0 {
+            return true;
+        }
+        let near = self.near(&wall.slopes, wall.constant);
+        dual.value > -near && self.follows_exactly(&wall.exact, &dual, wall.strict)
+    }
+
+    /// Whether a wall's half-space is proved to have no point of the polytope, or none but on its face if the wall is strict.
+    pub(super) fn is_beyond(&mut self, wall: &Wall) -> bool {
+        self.is_within(&wall.opposite(!wall.strict))
+    }
+
+    /// Whether there is no point, for certain.
+    pub(super) fn is_empty(&mut self) -> bool {
+        let zeros = vec![0.0; self.lower.len()];
+        let (bound, dual) = self.least(&zeros, 0.0);
+        if bound == f64::INFINITY {
+            return true;
+        }
+        if dual.value != f64::INFINITY {
+            // Walls that only touch, one of them strict: some other's least value shows it.
+            return self.walls.iter().any(|w| w.borrow().strict) && self.no_point_but_on_faces();
+        }
+        // Rounding hides it: the ray without rounding.
+        let zero = ExactForm::of(&zeros, 0.0);
+        let walls = self.walls.iter().map(Borrow::borrow);
+        let multipliers = dual.multipliers.iter().map(|&m| crate::kernel::rational(m));
+        follows_inside(&zero, true, walls.zip(multipliers), self.lower, self.upper)
+    }
+
+    /// Whether some strict wall is 0 or less on all of the polytope.
+    fn no_point_but_on_faces(&mut self) -> bool {
+        (0..self.walls.len()).any(|k| {
+            let wall: &Wall = self.walls[k].borrow();
+            wall.strict && {
+                let other = wall.opposite(false);
+                let (bound, dual) = self.least(&other.slopes, other.constant - other.error);
+                let near = self.near(&other.slopes, other.constant);
+                bound >= 0.0 || dual.value > -near && self.follows_exactly(&other.exact, &dual, false)
+            }
+        })
+    }
+
+    /// A point well inside, about; and the walls that no point is clear of.
+    pub(super) fn inside(&mut self) -> Inside {
+        let n = self.lower.len();
+        let (mut middle, mut count) = (vec![0.0; n], 0.0f64);
+        let mut tight = Vec::new();
+        for k in 0..self.walls.len() {
+            let wall: &Wall = self.walls[k].borrow();
+            let down: Vec<f64> = wall.slopes.iter().map(|a| -a).collect();
+            let (_, dual) = self.least(&down, -wall.constant);
+            if dual.value == f64::INFINITY {
+                return Inside { point: None, tight: Vec::new() };
+            }
+            if -dual.value <= self.near(&wall.slopes, wall.constant) {
+                tight.push(k);
+            }
+            middle.iter_mut().zip(&dual.point).for_each(|(m, p)| *m += p);
+            count += 1.0;
+        }
+        for i in (0..n).filter(|&i| self.lower[i] < self.upper[i]) {
+            for sign in [1.0, -1.0] {
+                let mut slopes = vec![0.0; n];
+                slopes[i] = sign;
+                let (_, dual) = self.least(&slopes, 0.0);
+                middle.iter_mut().zip(&dual.point).for_each(|(m, p)| *m += p);
+                count += 1.0;
+            }
+        }
+        middle.iter_mut().for_each(|m| *m /= count.max(1.0));
+        Inside { point: Some(middle), tight }
+    }
+}
+
+/// Where the inside of a polytope is.
+#[derive(Debug)]
+pub(super) struct Inside {
+    /// None where there is no point, as far as doubles tell.
+    pub(super) point: Option<Vec<f64>>,
+    /// Walls on which, or so near to which, the whole polytope lies.
+    pub(super) tight: Vec<usize>,
+}
+
+/// The walls without those that the others imply, which is proved of each that is left out.
+pub(super) fn without_implied(walls: Vec<Arc<Wall>>, lower: &[f64], upper: &[f64]) -> Vec<Arc<Wall>> {
+    let mut kept = walls;
+    let mut k = 0;
+    while k < kept.len() {
+        let own = kept.remove(k);
+        let (bound, _) = Polytope::new(&kept, lower, upper).least(&own.slopes, own.constant - own.error);
+        if bound <= 0.0 {
+            kept.insert(k, own);
+            k += 1;
+        }
+    }
+    kept
+}

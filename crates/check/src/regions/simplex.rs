@@ -1,0 +1,156 @@
+//! Multipliers that prove a bound of a form on a polytope, by the simplex method on the dual of the linear program. Nothing is
+//! believed because it comes from here: the kernel says what multipliers prove.
+//!
+//! Least `c·t + c₀` over `a_k·t + b_k ≥ 0`, 0 ≤ t ≤ 1. The dual: least `Σ λ_k b_k + Σ ν_i` with `Σ λ_k a_k + μ − ν = c`, all
+//! ≥ 0; μ or ν alone make a basis to begin with.
+
+use std::borrow::Borrow;
+
+use crate::kernel::Wall;
+
+/// A coefficient or cost that counts as 0.
+const ZERO: f64 = 1e-11;
+
+/// A polytope in the coordinates of a box around it: inputs with lower < upper, from 0 to 1.
+#[derive(Debug)]
+pub(super) struct Simplex {
+    /// The inputs that are not fixed.
+    free: Vec<usize>,
+    widths: Vec<f64>,
+    /// d slopes and a constant for each wall.
+    walls: Vec<f64>,
+    tableau: Vec<f64>,
+    basis: Vec<usize>,
+    costs: Vec<f64>,
+}
+
+/// The end of a program.
+#[derive(Debug)]
+pub(super) struct Dual {
+    /// The least value, as far as doubles tell; +∞ where there is no point.
+    pub(super) value: f64,
+    /// A multiplier for each wall; where there is no point, those that show it.
+    pub(super) multipliers: Vec<f64>,
+    /// The walls with a multiplier in the basis, for solving again without rounding; and the inputs that no side of the box
+    /// takes care of.
+    pub(super) basis: (Vec<usize>, Vec<usize>),
+    /// Where the least value is taken.
+    pub(super) point: Vec<f64>,
+}
+
+impl Simplex {
+    pub(super) fn new<W: Borrow<Wall>>(walls: &[W], lower: &[f64], upper: &[f64]) -> Self {
+        let free: Vec<usize> = (0..lower.len()).filter(|&i| lower[i] < upper[i]).collect();
+        let widths: Vec<f64> = free.iter().map(|&i| upper[i] - lower[i]).collect();
+        let mut scaled = Vec::with_capacity(walls.len() * (free.len() + 1));
+        for wall in walls {
+            let wall: &Wall = wall.borrow();
+            scaled.extend(free.iter().zip(&widths).map(|(&i, width)| wall.slopes[i] * width));
+            scaled.push(wall.slopes.iter().zip(lower).fold(wall.constant, |sum, (a, x)| sum + a * x));
+        }
+        Simplex { free, widths, walls: scaled, tableau: Vec::new(), basis: Vec::new(), costs: Vec::new() }
+    }
+
+    /// The least value of `slopes·x + constant` (of the box with this lower corner).
+    pub(super) fn least(&mut self, slopes: &[f64], constant: f64, lower: &[f64]) -> Dual {
+        let d = self.free.len();
+        let count = self.walls.len() / (d + 1);
+        // Columns: walls, μ, ν, the right side.
+        let width = count + 2 * d + 1;
+        self.tableau.clear();
+        self.tableau.resize(d * width, 0.0);
+        self.basis.clear();
+        self.costs.clear();
+        self.costs.extend(self.walls.chunks_exact(d + 1).map(|wall| wall[d]));
+        self.costs.extend(std::iter::repeat_n(0.0, d));
+        self.costs.extend(std::iter::repeat_n(1.0, d));
+        self.costs.push(0.0);
+        let start = slopes.iter().zip(lower).fold(constant, |sum, (a, x)| sum + a * x);
+        for i in 0..d {
+            let c = slopes[self.free[i]] * self.widths[i];
+            let sign = if c < 0.0 { -1.0 } else { 1.0 };
+            let row = &mut self.tableau[i * width..][..width];
+            for k in 0..count {
+                row[k] = sign * self.walls[k * (d + 1) + i];
+            }
+            row[count + i] = sign;
+            row[count + d + i] = -sign;
+            row[width - 1] = c.abs();
+            self.basis.push(if c < 0.0 { count + d + i } else { count + i });
+            if c < 0.0 {
+                // ν costs 1.
+                for (cost, &entry) in self.costs.iter_mut().zip(&*row) {
+                    *cost -= entry;
+                }
+            }
+        }
+        let (ray, most) = (None, 40 + 6 * (count + d));
+        let mut ray: Option<usize> = ray;
+        for step in 0..most {
+            // The steepest column, and in the end, lest it goes round in circles, the first.
+            let improving = (0..width - 1).filter(|&k| self.costs[k] < -ZERO);
+            let entering = if 2 * step < most {
+                improving.min_by(|&a, &b| self.costs[a].total_cmp(&self.costs[b]))
+            } else {
+                improving.into_iter().next()
+            };
+            let Some(entering) = entering else { break };
+            let ratio = |i: usize| {
+                let entry = self.tableau[i * width + entering];
+                (entry > ZERO).then(|| self.tableau[i * width + width - 1] / entry)
+            };
+            let leaving = (0..d)
+                .filter_map(|i| Some((i, ratio(i)?)))
+                .min_by(|a, b| a.1.total_cmp(&b.1).then(self.basis[a.0].cmp(&self.basis[b.0])));
+            let Some((leaving, _)) = leaving else {
+                ray = Some(entering);
+                break;
+            };
+            self.pivot(leaving, entering, width);
+        }
+        let mut multipliers = vec![0.0; count];
+        for i in (0..d).filter(|&i| self.basis[i] < count) {
+            let entry = |k: usize| self.tableau[i * width + k];
+            multipliers[self.basis[i]] = ray.map_or(entry(width - 1), |k| -entry(k)).max(0.0);
+        }
+        if let Some(entering) = ray.filter(|&k| k < count) {
+            multipliers[entering] = 1.0;
+        }
+        let taken: Vec<usize> = (0..d).filter(|&i| self.basis[i] < count).collect();
+        let basis_walls = taken.iter().map(|&i| self.basis[i]).collect();
+        let sides: Vec<usize> =
+            self.basis.iter().filter(|&&k| k >= count).map(|&k| (k - count) % d.max(1)).collect();
+        let inputs = (0..d).filter(|i| !sides.contains(i)).map(|i| self.free[i]).collect();
+        let mut point = lower.to_vec();
+        for i in 0..d {
+            point[self.free[i]] += self.widths[i] * self.costs[count + i].clamp(0.0, 1.0);
+        }
+        // The last entry of the costs is minus what the basis costs.
+        let value = if ray.is_some() { f64::INFINITY } else { start + self.costs[width - 1] };
+        Dual { value, multipliers, basis: (basis_walls, inputs), point }
+    }
+
+    fn pivot(&mut self, leaving: usize, entering: usize, width: usize) {
+        let rows = self.basis.len();
+        let factor = 1.0 / self.tableau[leaving * width + entering];
+        self.tableau[leaving * width..][..width].iter_mut().for_each(|entry| *entry *= factor);
+        for i in (0..rows).filter(|&i| i != leaving) {
+            let factor = self.tableau[i * width + entering];
+            if factor != 0.0 {
+                let (a, b) = self.tableau.split_at_mut(leaving.max(i) * width);
+                let (own, from) = if i < leaving {
+                    (&mut a[i * width..][..width], &b[..width])
+                } else {
+                    (&mut b[..width], &a[leaving * width..][..width])
+                };
+                own.iter_mut().zip(from).for_each(|(to, from)| *to -= factor * from);
+                own[entering] = 0.0;
+            }
+        }
+        let factor = self.costs[entering];
+        let from = &self.tableau[leaving * width..][..width];
+        self.costs.iter_mut().zip(from).for_each(|(to, from)| *to -= factor * from);
+        self.costs[entering] = 0.0;
+        self.basis[leaving] = entering;
+    }
+}
