@@ -230,6 +230,11 @@ impl ExactForm {
         ExactForm { slopes: slopes.iter().map(|&s| Dyadic::of(s)).collect(), constant: Dyadic::of(constant) }
     }
 
+    /// The value at a point.
+    pub(crate) fn at(&self, x: &[f64]) -> Dyadic {
+        self.least(x, x)
+    }
+
     /// The least value on a box.
     pub(crate) fn least(&self, lower: &[f64], upper: &[f64]) -> Dyadic {
         let ends = |i: usize| if self.slopes[i].sign().is_ge() { lower[i] } else { upper[i] };

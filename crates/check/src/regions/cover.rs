@@ -7,7 +7,7 @@ use crate::kernel::Wall;
 use super::polytope::Polytope;
 
 /// Polytopes that are left over may be cut so often.
-const MOST: usize = 4000;
+const MOST: usize = 60;
 
 /// A polytope that may take part in a cover: walls, and a box around it.
 #[derive(Debug)]
@@ -56,7 +56,8 @@ pub(super) fn covered(
             .map(|cover| (depth(cover), cover))
             .filter(|(depth, _)| *depth >= 0.0)
             .max_by(|a, b| a.0.total_cmp(&b.0));
-        let Some((_, cover)) = best else { return Err(point) };
+        let Some((depth, cover)) = best else { return Err(point) };
+        if std::env::var("DBG").is_ok() { eprintln!("{count} stack {} walls {} depth {depth:e} cover {:p} point {point:?}", stack.len(), walls.len(), cover.walls.as_ptr()); }
         let mut rest = walls.clone();
         let mut cut = false;
         for wall in cover.walls {

@@ -138,6 +138,7 @@ fn find<'a>(
     while !stack.is_empty() {
         let some = stack.split_off(stack.len().saturating_sub(TOGETHER));
         count += some.len();
+        eprintln!("{count} cells, {} regions, {} stack", regions.len(), stack.len());
         if count > MOST_CELLS {
             return Err(refuse(1, "regions", "it does not follow: too many cells to look at"));
         }

@@ -4,8 +4,8 @@
 use std::borrow::Borrow;
 use std::sync::Arc;
 
-use super::simplex::{Dual, Simplex};
-use crate::kernel::{ExactForm, Rational, Wall, follows_inside, least_inside};
+use super::simplex::{Dual, Exactly, Simplex, exactly};
+use crate::kernel::{ExactForm, Rational, Wall, follows_inside, least_inside, rational};
 
 /// A bound that misses 0 by no more than this part of the form's size may do so by rounding alone.
 const NEARLY: f64 = 1e-9;
@@ -44,52 +44,36 @@ impl<'a, W: Borrow<Wall>> Polytope<'a, W> {
     }
 
     /// Whether `form ≥ 0` (`> 0` with `strict`) follows without rounding, by the multipliers of a program in doubles or by those
-    /// that its basis has exactly.
+    /// of the program without rounding.
     pub(super) fn follows_exactly(&self, form: &ExactForm, dual: &Dual, strict: bool) -> bool {
-        let confirmed = |multipliers: &[Rational]| {
-            let walls = self.walls.iter().map(Borrow::borrow).zip(multipliers.iter().cloned());
+        let confirmed = |form: &ExactForm, strict: bool, multipliers: Vec<Rational>| {
+            let walls = self.walls.iter().map(Borrow::borrow).zip(multipliers);
             follows_inside(form, strict, walls, self.lower, self.upper)
         };
-        if dual.value == f64::INFINITY || !dual.multipliers.iter().all(|m| m.is_finite()) {
-            return false;
+        let doubles = || dual.multipliers.iter().map(|&m| rational(m)).collect();
+        if dual.value.is_finite() && confirmed(form, strict, doubles()) {
+            return true;
         }
-        let doubles: Vec<Rational> = dual.multipliers.iter().map(|&m| crate::kernel::rational(m)).collect();
-        confirmed(&doubles) || self.solved(form, dual).is_some_and(|exact| confirmed(&exact))
+        match self.program(form, &dual.basis) {
+            Some(Exactly::Least(multipliers)) => confirmed(form, strict, multipliers),
+            Some(Exactly::NoPoint(multipliers)) => {
+                confirmed(&ExactForm::of(&vec![0.0; self.lower.len()], 0.0), true, multipliers)
+            }
+            None => false,
+        }
     }
 
-    /// The multipliers of a basis without rounding.
-    fn solved(&self, form: &ExactForm, dual: &Dual) -> Option<Vec<Rational>> {
-        let (walls, inputs) = &dual.basis;
-        if walls.len() != inputs.len() {
-            return None;
-        }
-        let wall = |k: usize| -> &ExactForm { &self.walls[k].borrow().exact };
-        let mut rows: Vec<Vec<Rational>> = inputs
-            .iter()
-            .map(|&i| {
-                let own = walls.iter().map(|&k| wall(k).slopes[i].to_rational());
-                own.chain([form.slopes[i].to_rational()]).collect()
-            })
-            .collect();
-        let q = walls.len();
-        for column in 0..q {
-            let pivot = (column..q).find(|&r| rows[r][column] != Rational::ZERO)?;
-            rows.swap(column, pivot);
-            for r in (0..q).filter(|&r| r != column) {
-                let factor = &rows[r][column] / &rows[column][column];
-                if factor != Rational::ZERO {
-                    for k in column..=q {
-                        let take = &factor * &rows[column][k];
-                        rows[r][k] -= take;
-                    }
-                }
-            }
-        }
-        let mut out = vec![Rational::ZERO; self.walls.len()];
-        for (r, &k) in walls.iter().enumerate() {
-            out[k] = &rows[r][q] / &rows[r][r];
-        }
-        Some(out)
+    /// The linear program without rounding.
+    fn program(&self, form: &ExactForm, basis: &[usize]) -> Option<Exactly> {
+        let free: Vec<usize> = (0..self.lower.len()).filter(|&i| self.lower[i] < self.upper[i]).collect();
+        let walls = self.walls.iter().map(|wall| {
+            let own: &Wall = wall.borrow();
+            let corner = own.exact.at(self.lower).to_rational();
+            (free.iter().map(|&i| own.exact.slopes[i].to_rational()).collect(), corner)
+        });
+        let widths = free.iter().map(|&i| rational(self.upper[i]) - rational(self.lower[i])).collect();
+        let target = free.iter().map(|&i| form.slopes[i].to_rational()).collect();
+        exactly(walls.collect(), widths, target, basis)
     }
 
     /// Whether a wall's half-space holds on all of the polytope (with room to spare, if it is strict).
@@ -118,11 +102,8 @@ impl<'a, W: Borrow<Wall>> Polytope<'a, W> {
             // Walls that only touch, one of them strict: some other's least value shows it.
             return self.walls.iter().any(|w| w.borrow().strict) && self.no_point_but_on_faces();
         }
-        // Rounding hides it: the ray without rounding.
-        let zero = ExactForm::of(&zeros, 0.0);
-        let walls = self.walls.iter().map(Borrow::borrow);
-        let multipliers = dual.multipliers.iter().map(|&m| crate::kernel::rational(m));
-        follows_inside(&zero, true, walls.zip(multipliers), self.lower, self.upper)
+        // Rounding may hide it.
+        self.follows_exactly(&ExactForm::of(&zeros, 0.0), &dual, true)
     }
 
     /// Whether some strict wall is 0 or less on all of the polytope.

@@ -6,10 +6,10 @@
 
 use std::borrow::Borrow;
 
-use crate::kernel::Wall;
+use crate::kernel::{Rational, Wall};
 
 /// A coefficient or cost that counts as 0.
-const ZERO: f64 = 1e-11;
+const ZERO: f64 = 1e-14;
 
 /// A polytope in the coordinates of a box around it: inputs with lower < upper, from 0 to 1.
 #[derive(Debug)]
@@ -31,9 +31,8 @@ pub(super) struct Dual {
     pub(super) value: f64,
     /// A multiplier for each wall; where there is no point, those that show it.
     pub(super) multipliers: Vec<f64>,
-    /// The walls with a multiplier in the basis, for solving again without rounding; and the inputs that no side of the box
-    /// takes care of.
-    pub(super) basis: (Vec<usize>, Vec<usize>),
+    /// The columns of the last basis, for solving again without rounding.
+    pub(super) basis: Vec<usize>,
     /// Where the least value is taken.
     pub(super) point: Vec<f64>,
 }
@@ -84,8 +83,8 @@ impl Simplex {
                 }
             }
         }
-        let (ray, most) = (None, 40 + 6 * (count + d));
-        let mut ray: Option<usize> = ray;
+        let most = 40 + 6 * (count + d);
+        let mut ray: Option<usize> = None;
         for step in 0..most {
             // The steepest column, and in the end, lest it goes round in circles, the first.
             let improving = (0..width - 1).filter(|&k| self.costs[k] < -ZERO);
@@ -116,18 +115,13 @@ impl Simplex {
         if let Some(entering) = ray.filter(|&k| k < count) {
             multipliers[entering] = 1.0;
         }
-        let taken: Vec<usize> = (0..d).filter(|&i| self.basis[i] < count).collect();
-        let basis_walls = taken.iter().map(|&i| self.basis[i]).collect();
-        let sides: Vec<usize> =
-            self.basis.iter().filter(|&&k| k >= count).map(|&k| (k - count) % d.max(1)).collect();
-        let inputs = (0..d).filter(|i| !sides.contains(i)).map(|i| self.free[i]).collect();
         let mut point = lower.to_vec();
         for i in 0..d {
             point[self.free[i]] += self.widths[i] * self.costs[count + i].clamp(0.0, 1.0);
         }
         // The last entry of the costs is minus what the basis costs.
         let value = if ray.is_some() { f64::INFINITY } else { start + self.costs[width - 1] };
-        Dual { value, multipliers, basis: (basis_walls, inputs), point }
+        Dual { value, multipliers, basis: self.basis.clone(), point }
     }
 
     fn pivot(&mut self, leaving: usize, entering: usize, width: usize) {
@@ -151,6 +145,115 @@ impl Simplex {
         let from = &self.tableau[leaving * width..][..width];
         self.costs.iter_mut().zip(from).for_each(|(to, from)| *to -= factor * from);
         self.costs[entering] = 0.0;
+        self.basis[leaving] = entering;
+    }
+}
+
+/// The end of a program without rounding: a multiplier for each wall.
+#[derive(Debug)]
+pub(super) enum Exactly {
+    Least(Vec<Rational>),
+    /// No point satisfies all walls; they show it.
+    NoPoint(Vec<Rational>),
+}
+
+/// Pivots without rounding that are worth while.
+const MOST_EXACT: usize = 200;
+
+/// The program without rounding: walls `a·t + b ≥ 0` with 0 ≤ tᵢ ≤ widthᵢ, the form `c·t`. It begins with a basis of columns (walls,
+/// μ, ν) if that is one, and goes on by Bland's rule, so that it ends.
+pub(super) fn exactly(
+    walls: Vec<(Vec<Rational>, Rational)>,
+    widths: Vec<Rational>,
+    target: Vec<Rational>,
+    basis: &[usize],
+) -> Option<Exactly> {
+    let (d, count) = (widths.len(), walls.len());
+    let width = count + 2 * d + 1;
+    let start = |turned: &dyn Fn(usize) -> bool| -> Tableau {
+        let row = |i: usize| {
+            let turn = |v: Rational| if turned(i) { -v } else { v };
+            let own = walls.iter().map(|(a, _)| turn(a[i].clone()));
+            let unit = |sign: Rational| (0..d).map(move |j| if i == j { sign.clone() } else { Rational::ZERO });
+            let sides = unit(Rational::ONE).chain(unit(-Rational::ONE)).map(turn);
+            own.chain(sides).chain([turn(target[i].clone())]).collect()
+        };
+        let costs = walls.iter().map(|(_, b)| b.clone());
+        let costs = costs.chain((0..d).map(|_| Rational::ZERO)).chain(widths.iter().cloned());
+        let costs = costs.chain([Rational::ZERO]).collect();
+        Tableau { rows: (0..d).map(row).collect(), costs, basis: vec![usize::MAX; d] }
+    };
+    let mut tableau = start(&|_| false);
+    if !tableau.take(basis) {
+        // The sides of the box alone.
+        let negative = |i: usize| target[i] < Rational::ZERO;
+        tableau = start(&negative);
+        for i in 0..d {
+            tableau.pivot(i, if negative(i) { count + d + i } else { count + i });
+        }
+    }
+    for _ in 0..MOST_EXACT {
+        let Some(entering) = (0..width - 1).find(|&k| tableau.costs[k] < Rational::ZERO) else {
+            let mut multipliers = vec![Rational::ZERO; count];
+            for (row, &column) in tableau.rows.iter().zip(&tableau.basis) {
+                if column < count {
+                    multipliers[column] = row[width - 1].clone();
+                }
+            }
+            return Some(Exactly::Least(multipliers));
+        };
+        let ratio = |i: usize| {
+            let entry = &tableau.rows[i][entering];
+            (*entry > Rational::ZERO).then(|| (&tableau.rows[i][width - 1] / entry, tableau.basis[i], i))
+        };
+        let Some((.., leaving)) = (0..d).filter_map(ratio).min() else {
+            let mut multipliers = vec![Rational::ZERO; count];
+            for (row, &column) in tableau.rows.iter().zip(&tableau.basis) {
+                if column < count {
+                    multipliers[column] = -row[entering].clone();
+                }
+            }
+            if entering < count {
+                multipliers[entering] = Rational::ONE;
+            }
+            return Some(Exactly::NoPoint(multipliers));
+        };
+        tableau.pivot(leaving, entering);
+    }
+    None
+}
+
+struct Tableau {
+    rows: Vec<Vec<Rational>>,
+    costs: Vec<Rational>,
+    basis: Vec<usize>,
+}
+
+impl Tableau {
+    /// Makes some columns the basis; `false` if they are none, or one that is not feasible.
+    fn take(&mut self, basis: &[usize]) -> bool {
+        for &column in basis {
+            let open = |i: &usize| self.basis[*i] == usize::MAX && self.rows[*i][column] != Rational::ZERO;
+            let Some(row) = (0..self.rows.len()).find(open) else { return false };
+            self.pivot(row, column);
+        }
+        let last = self.costs.len() - 1;
+        basis.len() == self.rows.len() && self.rows.iter().all(|row| row[last] >= Rational::ZERO)
+    }
+
+    fn pivot(&mut self, leaving: usize, entering: usize) {
+        let mut own = std::mem::take(&mut self.rows[leaving]);
+        let pivot = own[entering].clone();
+        own.iter_mut().filter(|v| **v != Rational::ZERO).for_each(|v| *v = &*v / &pivot);
+        for row in self.rows.iter_mut().chain([&mut self.costs]).filter(|row| !row.is_empty()) {
+            let factor = row[entering].clone();
+            if factor != Rational::ZERO {
+                for (to, from) in row.iter_mut().zip(&own).filter(|(_, from)| **from != Rational::ZERO) {
+                    *to -= &factor * from;
+                }
+            }
+        }
+        self.rows[leaving] = own;
         self.basis[leaving] = entering;
     }
 }
