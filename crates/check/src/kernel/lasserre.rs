@@ -6,7 +6,7 @@
 
 use std::cmp::Ordering;
 
-use super::number::{Dyadic, Rational, add_down, add_up, mul_down, mul_up};
+use super::number::{Dyadic, Rational};
 use super::wall::Wall;
 
 /// A number that volumes are computed in.
@@ -23,7 +23,12 @@ trait Scalar: Clone {
     fn negated(&self) -> Self {
         self.times(&Self::of(-1.0))
     }
+    fn absolute(&self) -> Self {
+        self.smaller(&self.negated()).negated()
+    }
     fn smaller(&self, other: &Self) -> Self;
+    /// Anything from 0 to it.
+    fn or_less(&self) -> Self;
     /// What is less than 0 becomes 0.
     fn positive(&self) -> Self {
         Self::of(0.0).negated().smaller(&self.negated()).negated()
@@ -33,18 +38,30 @@ trait Scalar: Clone {
 #[derive(Debug, Clone, Copy)]
 struct Interval(f64, f64);
 
+impl Interval {
+    /// Exactly: then products are, and sums.
+    fn is_zero(&self) -> bool {
+        self.0 == 0.0 && self.1 == 0.0
+    }
+}
+
 impl Scalar for Interval {
     fn of(value: f64) -> Self {
         Interval(value, value)
     }
     fn plus(&self, other: &Self) -> Self {
-        Interval(add_down(self.0, other.0), add_up(self.1, other.1))
+        match (self.is_zero(), other.is_zero()) {
+            (true, _) => *other,
+            (_, true) => *self,
+            _ => Interval((self.0 + other.0).next_down(), (self.1 + other.1).next_up()),
+        }
     }
     fn times(&self, other: &Self) -> Self {
-        let ends = [(self.0, other.0), (self.0, other.1), (self.1, other.0), (self.1, other.1)];
-        let down = ends.map(|(a, b)| mul_down(a, b)).into_iter().fold(f64::INFINITY, f64::min);
-        let up = ends.map(|(a, b)| mul_up(a, b)).into_iter().fold(f64::NEG_INFINITY, f64::max);
-        Interval(down, up)
+        if self.is_zero() || other.is_zero() {
+            return Interval(0.0, 0.0);
+        }
+        let (a, b, c, d) = (self.0 * other.0, self.0 * other.1, self.1 * other.0, self.1 * other.1);
+        Interval(a.min(b).min(c.min(d)).next_down(), a.max(b).max(c.max(d)).next_up())
     }
     fn over(&self, other: &Self) -> Self {
         self.times(&Interval((1.0 / other.1).next_down(), (1.0 / other.0).next_up()))
@@ -60,6 +77,9 @@ impl Scalar for Interval {
     }
     fn smaller(&self, other: &Self) -> Self {
         Interval(self.0.min(other.0), self.1.min(other.1))
+    }
+    fn or_less(&self) -> Self {
+        Interval(0.0, self.1)
     }
 }
 
@@ -85,6 +105,9 @@ impl Scalar for Rational {
     fn smaller(&self, other: &Self) -> Self {
         self.clone().min(other.clone())
     }
+    fn or_less(&self) -> Self {
+        self.clone()
+    }
 }
 
 /// Half-spaces `slopes·x + constant ≥ 0`.
@@ -95,23 +118,35 @@ type Rows<S> = Vec<(Vec<S>, S)>;
 pub(crate) fn volume_bounds(walls: &[&Wall], lower: &[f64], upper: &[f64]) -> Option<(f64, f64)> {
     let free: Vec<usize> = (0..lower.len()).filter(|&i| lower[i] < upper[i]).collect();
     let middle: Vec<f64> = lower.iter().zip(upper).map(|(&l, &u)| f64::midpoint(l, u)).collect();
-    let half = |i: usize| (upper[i] - lower[i]) / 2.0;
-    let side = |error: f64| -> Rows<Interval> {
-        let row = |wall: &&Wall| {
-            let mut constant = Interval::of(wall.constant).plus(&Interval::of(error * wall.error));
-            for (&slope, &at) in wall.slopes.iter().zip(&middle) {
-                constant = constant.plus(&Interval::of(slope).times(&Interval::of(at)));
-            }
-            let slopes = free.iter().map(|&i| Interval::of(wall.slopes[i]).times(&Interval::of(half(i))));
-            (slopes.collect(), constant)
-        };
-        walls.iter().map(row).collect()
+    let half = |i: usize| Interval::of(upper[i]).plus(&Interval::of(-lower[i])).times(&Interval::of(0.5));
+    // Moved inward and outward by what the doubles may be off.
+    let row = |wall: &&Wall| {
+        let mut constant = Interval::of(wall.constant).plus(&Interval(-wall.error, wall.error));
+        for (&slope, &at) in wall.slopes.iter().zip(&middle) {
+            constant = constant.plus(&Interval::of(slope).times(&Interval::of(at)));
+        }
+        let slopes = free.iter().map(|&i| Interval::of(wall.slopes[i]).times(&half(i)));
+        (slopes.collect(), constant)
     };
-    let scale = free.iter().fold(Interval::of(1.0), |v, &i| v.times(&Interval::of(half(i))));
-    let exact = walls.iter().all(|wall| wall.error == 0.0);
-    let inner = volume(&side(-1.0))?.times(&scale);
-    let outer = if exact { inner } else { volume(&side(1.0))?.times(&scale) };
-    (inner.0.is_finite() && outer.1.is_finite()).then_some((inner.0.max(0.0), outer.1))
+    let rows: Rows<Interval> = walls.iter().map(row).collect();
+    let scale = free.iter().fold(Interval::of(1.0), |v, &i| v.times(&half(i)));
+    let volume = volume(&rows, None).or_else(|| volume(&within(rows, free.len()), Some(REACH)))?;
+    let Interval(low, high) = volume.times(&scale);
+    (low.is_finite() && high.is_finite()).then_some((low.max(0.0), high))
+}
+
+/// A magnitude that no coordinate comes near to: the polytope is between −1 and 1, but for rounding.
+const REACH: f64 = 1.25;
+
+/// The rows, and those that keep every coordinate within [`REACH`].
+fn within(mut rows: Rows<Interval>, n: usize) -> Rows<Interval> {
+    for j in 0..n {
+        for sign in [1.0, -1.0] {
+            let slopes = (0..n).map(|i| Interval::of(if i == j { sign } else { 0.0 })).collect();
+            rows.push((slopes, Interval::of(REACH)));
+        }
+    }
+    rows
 }
 
 /// The same without rounding.
@@ -128,10 +163,11 @@ pub(crate) fn volume_exactly(walls: &[&Wall], lower: &[f64], upper: &[f64]) -> O
         }
         (slopes, constant.to_rational())
     };
-    volume(&walls.iter().map(row).collect::<Rows<Rational>>())
+    volume(&walls.iter().map(row).collect::<Rows<Rational>>(), None)
 }
 
-fn volume<S: Scalar>(rows: &Rows<S>) -> Option<S> {
+/// The volume; `reach`, if it is given, is a magnitude that the rows themselves keep the coordinates within.
+fn volume<S: Scalar>(rows: &Rows<S>, reach: Option<f64>) -> Option<S> {
     let n = rows.first().map_or(0, |row| row.0.len());
     if n == 0 {
         return Some(S::of(1.0));
@@ -139,29 +175,45 @@ fn volume<S: Scalar>(rows: &Rows<S>) -> Option<S> {
     if n == 1 {
         return length(rows);
     }
-    let mut sum = S::of(0.0);
-    for (k, (slopes, constant)) in rows.iter().enumerate() {
+    let steepest = |slopes: &[S]| {
         let size = |j: &usize| slopes[*j].near().abs();
-        let j = (0..n).max_by(|a, b| size(a).total_cmp(&size(b)))?;
-        match slopes[j].sign() {
+        (0..n).max_by(|a, b| size(a).total_cmp(&size(b))).unwrap_or(0)
+    };
+    // Of what is level but for rounding it is seen within reach whether it holds.
+    let (mut clear, mut doubtful) = (Vec::with_capacity(rows.len()), false);
+    for row in rows {
+        let (slopes, constant) = row;
+        match slopes[steepest(slopes)].sign() {
             Some(Ordering::Equal) if constant.sign()? == Ordering::Less => return Some(S::of(0.0)),
-            Some(Ordering::Equal) => continue,
-            Some(_) => {}
-            None => return None,
+            Some(Ordering::Equal) => {}
+            Some(_) => clear.push(row),
+            None => {
+                let side = S::of(reach?);
+                let off = slopes.iter().fold(S::of(0.0), |sum, s| sum.plus(&s.absolute().times(&side)));
+                match (constant.plus(&off.negated()).sign(), constant.plus(&off).sign()) {
+                    (Some(Ordering::Greater), _) => {}
+                    (_, Some(Ordering::Less)) => return Some(S::of(0.0)),
+                    _ => doubtful = true,
+                }
+            }
         }
-        let steep = if slopes[j].sign() == Some(Ordering::Less) { slopes[j].negated() } else { slopes[j].clone() };
+    }
+    let mut sum = S::of(0.0);
+    for (k, (slopes, constant)) in clear.iter().enumerate() {
         if constant.sign() == Some(Ordering::Equal) {
             continue;
         }
-        let Some(face) = face(rows, k, j) else { continue };
-        sum = sum.plus(&constant.over(&steep).times(&volume(&face)?));
+        let j = steepest(slopes);
+        let Some(face) = face(&clear, k, j) else { continue };
+        sum = sum.plus(&constant.over(&slopes[j].absolute()).times(&volume(&face, reach)?));
     }
-    Some(sum.over(&S::of(n as f64)).positive())
+    let volume = sum.over(&S::of(n as f64)).positive();
+    Some(if doubtful { volume.or_less() } else { volume })
 }
 
 /// The other half-spaces on face k, without coordinate j; `None` where it has no volume, or was counted.
-fn face<S: Scalar>(rows: &Rows<S>, k: usize, j: usize) -> Option<Rows<S>> {
-    let (own, own_constant) = &rows[k];
+fn face<S: Scalar>(rows: &[&(Vec<S>, S)], k: usize, j: usize) -> Option<Rows<S>> {
+    let (own, own_constant) = rows[k];
     let mut out = Vec::with_capacity(rows.len() - 1);
     for (m, (slopes, constant)) in rows.iter().enumerate().filter(|(m, _)| *m != k) {
         let factor = slopes[j].over(&own[j]).negated();
@@ -188,17 +240,30 @@ fn length<S: Scalar>(rows: &Rows<S>) -> Option<S> {
     // The least upper end, and minus the greatest lower end.
     let mut ends: [Option<S>; 2] = [None, None];
     for (slopes, constant) in rows {
-        let (at, steep) = match slopes[0].sign()? {
-            Ordering::Equal if constant.sign()? == Ordering::Less => return Some(S::of(0.0)),
-            Ordering::Equal => continue,
-            Ordering::Less => (0, slopes[0].negated()),
-            Ordering::Greater => (1, slopes[0].clone()),
+        let (at, steep) = match slopes[0].sign() {
+            Some(Ordering::Equal) if constant.sign() == Some(Ordering::Less) => return Some(S::of(0.0)),
+            Some(Ordering::Less) => (0, slopes[0].negated()),
+            Some(Ordering::Greater) => (1, slopes[0].clone()),
+            _ => continue,
         };
         let end = constant.over(&steep);
         ends[at] = Some(ends[at].take().map_or_else(|| end.clone(), |old| old.smaller(&end)));
     }
     let [upper, lower] = ends;
-    Some(upper?.plus(&lower?).positive())
+    let (upper, lower) = (upper?, lower?.negated());
+    let mut length = upper.plus(&lower.negated()).positive();
+    // Half-spaces whose side is not known: true or false between the ends, or else anything is left.
+    for (slopes, constant) in rows.iter().filter(|(slopes, constant)| {
+        slopes[0].sign().is_none() || slopes[0].sign() == Some(Ordering::Equal) && constant.sign().is_none()
+    }) {
+        let at = |end: &S| slopes[0].times(end).plus(constant).sign();
+        match (at(&lower), at(&upper)) {
+            (Some(a), Some(b)) if a.is_ge() && b.is_ge() => {}
+            (Some(Ordering::Less), Some(Ordering::Less)) => return Some(S::of(0.0)),
+            _ => length = length.or_less(),
+        }
+    }
+    Some(length)
 }
 
 #[cfg(test)]

@@ -210,7 +210,7 @@ fn thickened(part: &Part, setting: &Setting) -> Vec<Arc<Wall>> {
 fn volume(parts: &[&Part], said: (f64, f64), exact: Option<&Rational>) -> Result<(), String> {
     let (wanted_low, wanted_high) = (rational(said.0), rational(said.1));
     if exact.is_none() {
-        let bounds: Vec<(f64, f64)> = parts.iter().map(|part| part.volume()).collect();
+        let bounds: Vec<(f64, f64)> = parts.iter().map(|part| part.volume).collect();
         let low = crate::kernel::sum(bounds.iter().map(|b| b.0));
         let finite = bounds.iter().all(|b| b.1.is_finite());
         let high = finite.then(|| crate::kernel::sum(bounds.iter().map(|b| b.1)));

@@ -57,7 +57,6 @@ pub(super) fn covered(
             .filter(|(depth, _)| *depth >= 0.0)
             .max_by(|a, b| a.0.total_cmp(&b.0));
         let Some((depth, cover)) = best else { return Err(point) };
-        if std::env::var("DBG").is_ok() { eprintln!("{count} stack {} walls {} depth {depth:e} cover {:p} point {point:?}", stack.len(), walls.len(), cover.walls.as_ptr()); }
         let mut rest = walls.clone();
         let mut cut = false;
         for wall in cover.walls {

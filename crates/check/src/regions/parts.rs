@@ -20,6 +20,8 @@ pub(super) struct Part {
     pub(super) point: Vec<f64>,
     /// Over the free inputs; proved where it is less than their number.
     pub(super) dimension: usize,
+    /// Proved bounds of its volume; (0, ∞) where rounding leaves it open.
+    pub(super) volume: (f64, f64),
 }
 
 /// What a disjunct has of a cell.
@@ -150,7 +152,13 @@ fn part(walls: Vec<Arc<Wall>>, cell: &Cell, region: usize) -> Option<Part> {
         .collect();
     let dimension = free.len() - rank(&mut rows);
     let point = inside.point.unwrap_or_else(|| lower.clone());
-    Some(Part { walls, lower, upper, region, point, dimension })
+    let all: Vec<&Wall> = walls.iter().map(|wall| &**wall).collect();
+    let volume = if dimension < free.len() {
+        (0.0, 0.0)
+    } else {
+        volume_bounds(&all, &lower, &upper).unwrap_or((0.0, f64::INFINITY))
+    };
+    Some(Part { walls, lower, upper, region, point, dimension, volume })
 }
 
 fn rank(rows: &mut [Vec<Rational>]) -> usize {
@@ -174,12 +182,7 @@ fn rank(rows: &mut [Vec<Rational>]) -> usize {
 }
 
 impl Part {
-    /// Proved bounds of its volume; (0, ∞) where rounding leaves it open.
-    pub(super) fn volume(&self) -> (f64, f64) {
-        let walls: Vec<&Wall> = self.walls.iter().map(|wall| &**wall).collect();
-        volume_bounds(&walls, &self.lower, &self.upper).unwrap_or((0.0, f64::INFINITY))
-    }
-
+    /// Its volume without rounding.
     pub(super) fn volume_exactly(&self) -> Option<Rational> {
         let walls: Vec<&Wall> = self.walls.iter().map(|wall| &**wall).collect();
         volume_exactly(&walls, &self.lower, &self.upper)
