@@ -110,8 +110,8 @@ impl Scalar for Rational {
     }
 }
 
-/// Half-spaces `slopes·x + constant ≥ 0`.
-type Rows<S> = Vec<(Vec<S>, S)>;
+/// Half-spaces, one after the other: n slopes and the constant of `slopes·x + constant ≥ 0`.
+type Rows<S> = Vec<S>;
 
 /// Proved bounds of the volume over the inputs with lower < upper of what lies inside all walls, which must bound it; the box,
 /// which holds it, says where. `None` where rounding leaves a face open.
@@ -120,18 +120,19 @@ pub(crate) fn volume_bounds(walls: &[&Wall], lower: &[f64], upper: &[f64]) -> Op
     let middle: Vec<f64> = lower.iter().zip(upper).map(|(&l, &u)| f64::midpoint(l, u)).collect();
     let half = |i: usize| Interval::of(upper[i]).plus(&Interval::of(-lower[i])).times(&Interval::of(0.5));
     // Moved inward and outward by what the doubles may be off.
-    let row = |wall: &&Wall| {
+    let mut rows = Vec::with_capacity((walls.len() + 2 * free.len()) * (free.len() + 1));
+    for wall in walls {
         let mut constant = Interval::of(wall.constant).plus(&Interval(-wall.error, wall.error));
         for (&slope, &at) in wall.slopes.iter().zip(&middle) {
             constant = constant.plus(&Interval::of(slope).times(&Interval::of(at)));
         }
-        let slopes = free.iter().map(|&i| Interval::of(wall.slopes[i]).times(&half(i)));
-        (slopes.collect(), constant)
-    };
-    let rows: Rows<Interval> = walls.iter().map(row).collect();
+        rows.extend(free.iter().map(|&i| Interval::of(wall.slopes[i]).times(&half(i))));
+        rows.push(constant);
+    }
+    let n = free.len();
     let scale = free.iter().fold(Interval::of(1.0), |v, &i| v.times(&half(i)));
-    let volume = volume(&rows, None).or_else(|| volume(&within(rows, free.len()), Some(REACH)))?;
-    let Interval(low, high) = volume.times(&scale);
+    let found = volume(&rows, n, None).or_else(|| volume(&within(rows, n), n, Some(REACH)))?;
+    let Interval(low, high) = found.times(&scale);
     (low.is_finite() && high.is_finite()).then_some((low.max(0.0), high))
 }
 
@@ -142,8 +143,8 @@ const REACH: f64 = 1.25;
 fn within(mut rows: Rows<Interval>, n: usize) -> Rows<Interval> {
     for j in 0..n {
         for sign in [1.0, -1.0] {
-            let slopes = (0..n).map(|i| Interval::of(if i == j { sign } else { 0.0 })).collect();
-            rows.push((slopes, Interval::of(REACH)));
+            rows.extend((0..n).map(|i| Interval::of(if i == j { sign } else { 0.0 })));
+            rows.push(Interval::of(REACH));
         }
     }
     rows
@@ -151,24 +152,25 @@ fn within(mut rows: Rows<Interval>, n: usize) -> Rows<Interval> {
 
 /// The same without rounding.
 pub(crate) fn volume_exactly(walls: &[&Wall], lower: &[f64], upper: &[f64]) -> Option<Rational> {
-    let row = |wall: &&Wall| {
+    let (mut rows, mut n) = (Vec::new(), 0);
+    for wall in walls {
         let mut constant = wall.exact.constant.clone();
-        let mut slopes = Vec::new();
+        n = 0;
         for (i, slope) in wall.exact.slopes.iter().enumerate() {
             if lower[i] < upper[i] {
-                slopes.push(slope.to_rational());
+                rows.push(slope.to_rational());
+                n += 1;
             } else {
                 constant = constant.plus(&slope.times(&Dyadic::of(lower[i])));
             }
         }
-        (slopes, constant.to_rational())
-    };
-    volume(&walls.iter().map(row).collect::<Rows<Rational>>(), None)
+        rows.push(constant.to_rational());
+    }
+    volume(&rows, n, None)
 }
 
-/// The volume; `reach`, if it is given, is a magnitude that the rows themselves keep the coordinates within.
-fn volume<S: Scalar>(rows: &Rows<S>, reach: Option<f64>) -> Option<S> {
-    let n = rows.first().map_or(0, |row| row.0.len());
+/// The volume; `reach`, if it is given, is a magnitude that the rows themselves keep the n coordinates within.
+fn volume<S: Scalar>(rows: &[S], n: usize, reach: Option<f64>) -> Option<S> {
     if n == 0 {
         return Some(S::of(1.0));
     }
@@ -180,13 +182,14 @@ fn volume<S: Scalar>(rows: &Rows<S>, reach: Option<f64>) -> Option<S> {
         (0..n).max_by(|a, b| size(a).total_cmp(&size(b))).unwrap_or(0)
     };
     // Of what is level but for rounding it is seen within reach whether it holds.
-    let (mut clear, mut doubtful) = (Vec::with_capacity(rows.len()), false);
-    for row in rows {
-        let (slopes, constant) = row;
-        match slopes[steepest(slopes)].sign() {
+    let (mut clear, mut doubtful) = (Vec::with_capacity(rows.len() / (n + 1)), false);
+    for row in rows.chunks_exact(n + 1) {
+        let (slopes, constant) = (&row[..n], &row[n]);
+        let j = steepest(slopes);
+        match slopes[j].sign() {
             Some(Ordering::Equal) if constant.sign()? == Ordering::Less => return Some(S::of(0.0)),
             Some(Ordering::Equal) => {}
-            Some(_) => clear.push(row),
+            Some(_) => clear.push((row, j)),
             None => {
                 let side = S::of(reach?);
                 let off = slopes.iter().fold(S::of(0.0), |sum, s| sum.plus(&s.absolute().times(&side)));
@@ -199,51 +202,53 @@ fn volume<S: Scalar>(rows: &Rows<S>, reach: Option<f64>) -> Option<S> {
         }
     }
     let mut sum = S::of(0.0);
-    for (k, (slopes, constant)) in clear.iter().enumerate() {
-        if constant.sign() == Some(Ordering::Equal) {
+    let mut others = Vec::with_capacity(clear.len() * n);
+    for (k, &(row, j)) in clear.iter().enumerate() {
+        let constant = &row[n];
+        if constant.sign() == Some(Ordering::Equal) || !face(&clear, k, &mut others) {
             continue;
         }
-        let j = steepest(slopes);
-        let Some(face) = face(&clear, k, j) else { continue };
-        sum = sum.plus(&constant.over(&slopes[j].absolute()).times(&volume(&face, reach)?));
+        sum = sum.plus(&constant.over(&row[j].absolute()).times(&volume(&others, n - 1, reach)?));
     }
     let volume = sum.over(&S::of(n as f64)).positive();
     Some(if doubtful { volume.or_less() } else { volume })
 }
 
-/// The other half-spaces on face k, without coordinate j; `None` where it has no volume, or was counted.
-fn face<S: Scalar>(rows: &[&(Vec<S>, S)], k: usize, j: usize) -> Option<Rows<S>> {
-    let (own, own_constant) = rows[k];
-    let mut out = Vec::with_capacity(rows.len() - 1);
-    for (m, (slopes, constant)) in rows.iter().enumerate().filter(|(m, _)| *m != k) {
-        let factor = slopes[j].over(&own[j]).negated();
-        let combined = |a: &S, b: &S| a.plus(&factor.times(b));
-        let others = (0..own.len()).filter(|i| *i != j).map(|i| combined(&slopes[i], &own[i]));
-        let (others, constant) = (others.collect::<Vec<S>>(), combined(constant, own_constant));
-        if others.iter().all(|slope| slope.sign() == Some(Ordering::Equal)) {
+/// The other half-spaces on face k, without its steepest coordinate; `false` where it has no volume, or was counted.
+fn face<S: Scalar>(rows: &[(&[S], usize)], k: usize, out: &mut Rows<S>) -> bool {
+    let (own, j) = rows[k];
+    let n = own.len() - 1;
+    let inverse = S::of(-1.0).over(&own[j]);
+    out.clear();
+    for (m, (row, _)) in rows.iter().enumerate().filter(|(m, _)| *m != k) {
+        let factor = row[j].times(&inverse);
+        let first = out.len();
+        out.extend((0..=n).filter(|i| *i != j).map(|i| row[i].plus(&factor.times(&own[i]))));
+        let (slopes, constant) = (&out[first..first + n - 1], &out[first + n - 1]);
+        if slopes.iter().all(|slope| slope.sign() == Some(Ordering::Equal)) {
             match constant.sign() {
-                Some(Ordering::Less) => return None,
+                Some(Ordering::Less) => return false,
                 // The same hyperplane: from the other side nothing is between, from this side one of them counts.
-                Some(Ordering::Equal) if factor.sign() == Some(Ordering::Greater) => return None,
-                Some(Ordering::Equal) if m < k && factor.sign() == Some(Ordering::Less) => return None,
-                Some(_) => continue,
+                Some(Ordering::Equal) if factor.sign() == Some(Ordering::Greater) => return false,
+                Some(Ordering::Equal) if m < k && factor.sign() == Some(Ordering::Less) => return false,
+                Some(_) => out.truncate(first),
                 None => {}
             }
         }
-        out.push((others, constant));
     }
-    Some(out)
+    true
 }
 
 /// The volume with one coordinate.
-fn length<S: Scalar>(rows: &Rows<S>) -> Option<S> {
+fn length<S: Scalar>(rows: &[S]) -> Option<S> {
     // The least upper end, and minus the greatest lower end.
     let mut ends: [Option<S>; 2] = [None, None];
-    for (slopes, constant) in rows {
-        let (at, steep) = match slopes[0].sign() {
+    for row in rows.chunks_exact(2) {
+        let (slope, constant) = (&row[0], &row[1]);
+        let (at, steep) = match slope.sign() {
             Some(Ordering::Equal) if constant.sign() == Some(Ordering::Less) => return Some(S::of(0.0)),
-            Some(Ordering::Less) => (0, slopes[0].negated()),
-            Some(Ordering::Greater) => (1, slopes[0].clone()),
+            Some(Ordering::Less) => (0, slope.negated()),
+            Some(Ordering::Greater) => (1, slope.clone()),
             _ => continue,
         };
         let end = constant.over(&steep);
@@ -253,14 +258,15 @@ fn length<S: Scalar>(rows: &Rows<S>) -> Option<S> {
     let (upper, lower) = (upper?, lower?.negated());
     let mut length = upper.plus(&lower.negated()).positive();
     // Half-spaces whose side is not known: true or false between the ends, or else anything is left.
-    for (slopes, constant) in rows.iter().filter(|(slopes, constant)| {
-        slopes[0].sign().is_none() || slopes[0].sign() == Some(Ordering::Equal) && constant.sign().is_none()
-    }) {
-        let at = |end: &S| slopes[0].times(end).plus(constant).sign();
-        match (at(&lower), at(&upper)) {
-            (Some(a), Some(b)) if a.is_ge() && b.is_ge() => {}
-            (Some(Ordering::Less), Some(Ordering::Less)) => return Some(S::of(0.0)),
-            _ => length = length.or_less(),
+    for row in rows.chunks_exact(2) {
+        let (slope, constant) = (row[0].sign(), row[1].sign());
+        if slope.is_none() || slope == Some(Ordering::Equal) && constant.is_none() {
+            let at = |end: &S| row[0].times(end).plus(&row[1]).sign();
+            match (at(&lower), at(&upper)) {
+                (Some(a), Some(b)) if a.is_ge() && b.is_ge() => {}
+                (Some(Ordering::Less), Some(Ordering::Less)) => return Some(S::of(0.0)),
+                _ => length = length.or_less(),
+            }
         }
     }
     Some(length)

@@ -49,6 +49,26 @@ pub(super) struct Cell {
     pub(super) alive: Vec<usize>,
 }
 
+/// A cell on which the network is one affine map.
+#[derive(Debug)]
+pub(super) struct Region {
+    pub(super) cell: Cell,
+    /// The outputs, those that matter.
+    pub(super) outputs: Vec<Option<ExactForm>>,
+}
+
+impl Region {
+    /// The exact form of a target.
+    pub(super) fn target(&self, target: &Target) -> Option<ExactForm> {
+        let constant = target.outputs.constant.clone();
+        let mut form = ExactForm { slopes: target.inputs.clone(), constant };
+        for (c, output) in target.outputs.slopes.iter().zip(&self.outputs).filter(|(c, _)| !c.is_zero()) {
+            form.subtract(&c.negated(), output.as_ref()?);
+        }
+        Some(form)
+    }
+}
+
 /// What becomes of a cell.
 #[derive(Debug)]
 pub(super) enum Expanded {
@@ -89,13 +109,33 @@ impl Setting<'_> {
     }
 
     /// The exact form of a target on a cell.
-    pub(super) fn target(&self, phases: &Phases, target: usize) -> Option<ExactForm> {
+    fn target(&self, phases: &Phases, target: usize) -> Option<ExactForm> {
         let own = &self.targets[target];
         let mut form = affine(self.network, phases, self.network.output, own.outputs.clone())?;
         for (slope, more) in form.slopes.iter_mut().zip(&own.inputs) {
             *slope = slope.plus(more);
         }
         Some(form)
+    }
+
+    /// The outputs that matter as functions of the input on a cell that is whole; `None` where one is out of reach.
+    pub(super) fn region(&self, cell: Cell) -> Option<Region> {
+        let network = self.network;
+        let used = |j: usize| self.maps || self.targets.iter().any(|target| !target.outputs.slopes[j].is_zero());
+        let output = |j: usize| {
+            let mut slopes = vec![Dyadic::ZERO; network.outputs()];
+            slopes[j] = Dyadic::of(1.0);
+            affine(network, &cell.phases, network.output, ExactForm { slopes, constant: Dyadic::ZERO })
+        };
+        let outputs = (0..network.outputs()).map(|j| if used(j) { output(j).map(Some) } else { Some(None) });
+        let outputs = outputs.collect::<Option<Vec<_>>>();
+        // An output that only a dead disjunct speaks of may depend on what is not decided.
+        let outputs = match outputs {
+            Some(outputs) => outputs,
+            None if self.maps => return None,
+            None => (0..network.outputs()).map(output).collect(),
+        };
+        Some(Region { cell, outputs })
     }
 
     pub(super) fn wall(&self, form: &ExactForm, strict: bool) -> Wall {

@@ -56,7 +56,7 @@ pub(super) fn covered(
             .map(|cover| (depth(cover), cover))
             .filter(|(depth, _)| *depth >= 0.0)
             .max_by(|a, b| a.0.total_cmp(&b.0));
-        let Some((depth, cover)) = best else { return Err(point) };
+        let Some((_, cover)) = best else { return Err(point) };
         let mut rest = walls.clone();
         let mut cut = false;
         for wall in cover.walls {

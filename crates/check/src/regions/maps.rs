@@ -2,11 +2,11 @@
 
 use rayon::prelude::*;
 
-use crate::kernel::{Dyadic, ExactForm, Rational, affine, rational};
+use crate::kernel::{Dyadic, ExactForm, Rational, rational};
 use crate::report::{Outcome, refuse};
 
 use super::Found;
-use super::cells::Cell;
+use super::cells::{Cell, Region as Whole};
 use super::claims::describes;
 use super::format::{File, Region};
 use super::parts::Part;
@@ -68,7 +68,7 @@ impl ByPhases {
     fn new(found: &Found) -> Self {
         let mut own = std::collections::HashMap::new();
         let mut masks: Vec<Vec<bool>> = Vec::new();
-        for (index, cell) in found.regions.iter().enumerate() {
+        for (index, Whole { cell, .. }) in found.regions.iter().enumerate() {
             let mask = found.setting.relevant(cell);
             own.insert(phases(cell, &mask), index);
             if !masks.contains(&mask) && masks.len() < 4096 {
@@ -106,17 +106,14 @@ fn one(region: &Region, file: &File, found: &Found, by_phases: &ByPhases) -> Res
     let Some(index) = by_phases.find(&region.phases) else {
         return claim("phases", "no region that meets the question has them".into());
     };
-    let (cell, setting) = (&found.regions[index], &found.setting);
-    let (network, n, m) = (setting.network, setting.lower.len(), setting.network.outputs());
+    let (Whole { cell, outputs }, setting) = (&found.regions[index], &found.setting);
+    let (n, m) = (setting.lower.len(), setting.network.outputs());
     if region.map.len() != m || region.errors.len() != m || region.map.iter().any(|row| row.len() != n + 1) {
         return claim("map", "it has other sizes than the network".into());
     }
     let mut forms = Vec::new();
     for j in 0..m {
-        let mut slopes = vec![Dyadic::ZERO; m];
-        slopes[j] = Dyadic::of(1.0);
-        let output = ExactForm { slopes, constant: Dyadic::ZERO };
-        let Some(form) = affine(network, &cell.phases, network.output, output) else {
+        let Some(form) = &outputs[j] else {
             return claim("map", "an element that matters is in no one phase".into());
         };
         let (row, error) = (&region.map[j], region.errors[j]);

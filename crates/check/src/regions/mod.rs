@@ -21,7 +21,7 @@ use crate::kernel::{Phases, Prover, Rational, is_exact};
 use crate::preimage::{Same, Stated, Status};
 use crate::report::{Outcome, Report, Trouble, refuse};
 use crate::Context;
-use cells::{Cell, Expanded, Setting};
+use cells::{Cell, Expanded, Region, Setting};
 use format::{Arithmetic, File};
 use parts::Part;
 
@@ -38,7 +38,7 @@ const MOST_FREE: usize = 12;
 #[derive(Debug)]
 struct Found<'a> {
     setting: Setting<'a>,
-    regions: Vec<Cell>,
+    regions: Vec<Region>,
     parts: Vec<Part>,
 }
 
@@ -138,7 +138,6 @@ fn find<'a>(
     while !stack.is_empty() {
         let some = stack.split_off(stack.len().saturating_sub(TOGETHER));
         count += some.len();
-        eprintln!("{count} cells, {} regions, {} stack", regions.len(), stack.len());
         if count > MOST_CELLS {
             return Err(refuse(1, "regions", "it does not follow: too many cells to look at"));
         }
@@ -156,8 +155,10 @@ fn find<'a>(
         }
     }
     report.checked.boxes = count as u64;
+    let regions: Option<Vec<Region>> = regions.into_par_iter().map(|cell| setting.region(cell)).collect();
+    let Some(regions) = regions else { return Err(not("an output is out of reach")) };
     let parts: Option<Vec<Vec<Part>>> =
-        regions.par_iter().enumerate().map(|(index, cell)| setting.parts(cell, index)).collect();
+        regions.par_iter().enumerate().map(|(index, region)| setting.parts(region, index)).collect();
     let Some(parts) = parts else { return Err(not("a form of the question is out of reach")) };
     Ok(Found { setting, regions, parts: parts.into_iter().flatten().collect() })
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::kernel::{Rational, Wall, volume_bounds, volume_exactly};
 
-use super::cells::{Cell, Setting};
+use super::cells::{Cell, Region, Setting};
 use super::polytope::Polytope;
 
 /// A polytope of the preimage in one linear region.
@@ -33,33 +33,34 @@ enum Has {
 
 impl Setting<'_> {
     /// The parts of a region; those of full dimension do not overlap. `None` where a form is out of reach.
-    pub(super) fn parts(&self, cell: &Cell, region: usize) -> Option<Vec<Part>> {
+    pub(super) fn parts(&self, whole: &Region, region: usize) -> Option<Vec<Part>> {
+        let cell = &whole.cell;
         let mut out = Vec::new();
         let mut full: Vec<Vec<usize>> = Vec::new();
+        let mut walls: Vec<Option<Arc<Wall>>> = vec![None; self.targets.len()];
         for &d in &cell.alive {
-            let open = match self.has(cell, d)? {
+            let open = match self.has(whole, d, &mut walls)? {
                 Has::Nothing => continue,
                 Has::All => Vec::new(),
                 Has::Some(open) => open,
             };
-            let mut walls = cell.walls.clone();
-            for &row in &open {
-                walls.push(Arc::new(self.wall(&self.target(&cell.phases, row)?, false)));
-            }
-            let Some(part) = part(walls, cell, region) else { continue };
+            let rows = open.iter().filter_map(|&row| walls[row].clone());
+            let Some(part) = part(cell.walls.iter().cloned().chain(rows).collect(), cell, region) else {
+                continue;
+            };
             if part.dimension == self.free() {
                 full.push(open);
                 if full.len() == 1 {
                     out.push(part);
                 }
-            } else if !self.is_open_face(cell, &part, d)? {
+            } else if !self.is_open_face(whole, &part, d)? {
                 out.push(part);
             }
         }
         if full.len() > 1 {
             out.retain(|part| part.dimension < self.free());
             let mut states = vec![None; self.targets.len()];
-            self.tile(cell, cell.walls.clone(), region, &full, &mut states, &mut out)?;
+            self.tile(whole, cell.walls.clone(), region, &full, &mut states, &mut out)?;
         }
         Some(out)
     }
@@ -68,11 +69,17 @@ impl Setting<'_> {
         (0..self.lower.len()).filter(|&i| self.lower[i] < self.upper[i]).count()
     }
 
-    fn has(&self, cell: &Cell, disjunct: usize) -> Option<Has> {
+    /// What a disjunct has of a cell; the walls of its rows, closed, are kept.
+    fn has(&self, whole: &Region, disjunct: usize, walls: &mut [Option<Arc<Wall>>]) -> Option<Has> {
+        let cell = &whole.cell;
         let mut polytope = Polytope::new(&cell.walls, &cell.lower, &cell.upper);
         let mut open = Vec::new();
         for &row in &self.disjuncts[disjunct] {
-            let wall = self.wall(&self.target(&cell.phases, row)?, self.targets[row].row.strict);
+            if walls[row].is_none() {
+                walls[row] = Some(Arc::new(self.wall(&whole.target(&self.targets[row])?, false)));
+            }
+            let closed = walls[row].as_ref()?;
+            let wall = Wall { strict: self.targets[row].row.strict, ..(**closed).clone() };
             if polytope.is_within(&wall) {
                 continue;
             }
@@ -85,10 +92,10 @@ impl Setting<'_> {
     }
 
     /// Whether a strict row of a disjunct is 0 on all of a flat part, which then is none.
-    fn is_open_face(&self, cell: &Cell, part: &Part, disjunct: usize) -> Option<bool> {
+    fn is_open_face(&self, whole: &Region, part: &Part, disjunct: usize) -> Option<bool> {
         let mut polytope = Polytope::new(&part.walls, &part.lower, &part.upper);
         for &row in self.disjuncts[disjunct].iter().filter(|&&row| self.targets[row].row.strict) {
-            if polytope.is_beyond(&self.wall(&self.target(&cell.phases, row)?, true)) {
+            if polytope.is_beyond(&self.wall(&whole.target(&self.targets[row])?, true)) {
                 return Some(true);
             }
         }
@@ -98,13 +105,14 @@ impl Setting<'_> {
     /// Cuts a cell along rows until a disjunct holds on all of it, or none.
     fn tile(
         &self,
-        cell: &Cell,
+        whole: &Region,
         walls: Vec<Arc<Wall>>,
         region: usize,
         disjuncts: &[Vec<usize>],
         states: &mut Vec<Option<bool>>,
         out: &mut Vec<Part>,
     ) -> Option<()> {
+        let cell = &whole.cell;
         if disjuncts.iter().any(|rows| rows.iter().all(|&row| states[row] == Some(true))) {
             out.extend(part(walls, cell, region).filter(|part| part.dimension == self.free()));
             return Some(());
@@ -113,7 +121,7 @@ impl Setting<'_> {
         let Some(row) = alive.and_then(|rows| rows.iter().copied().find(|&row| states[row].is_none())) else {
             return Some(());
         };
-        let wall = self.wall(&self.target(&cell.phases, row)?, false);
+        let wall = self.wall(&whole.target(&self.targets[row])?, false);
         for (state, side) in [(true, wall.clone()), (false, wall.opposite(false))] {
             let mut polytope = Polytope::new(&walls, &cell.lower, &cell.upper);
             let beyond = polytope.is_within(&side.opposite(false));
@@ -124,7 +132,7 @@ impl Setting<'_> {
             let mut walls = walls.clone();
             walls.push(Arc::new(side));
             states[row] = Some(state);
-            self.tile(cell, walls, region, disjuncts, states, out)?;
+            self.tile(whole, walls, region, disjuncts, states, out)?;
         }
         states[row] = None;
         Some(())
