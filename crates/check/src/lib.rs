@@ -69,7 +69,7 @@ pub fn check(options: &Options) -> Result<Report, Trouble> {
             specification: given,
             condition: options.condition.clone(),
             bounds: options.bounds.clone(),
-            output: None,
+            ..Asked::default()
         });
     let context = Context { model, sha256, stated };
     let mut report = Report::new(&options.answer, &options.model, &context.sha256);

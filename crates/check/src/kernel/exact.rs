@@ -115,8 +115,9 @@ pub(crate) fn push(network: &Network, analysis: &Analysis, row: &[f64], constant
         let relaxation = &analysis.relaxations[index];
         Some(match &network.steps[index].op {
             Op::Maximum { .. } if low => Line::Source(relaxation.low_source[j]),
-            Op::Maximum { .. } => relaxation.high_source[j]
-                .map_or(Line::Constant(relaxation.high_offset[j]), Line::Source),
+            Op::Maximum { .. } => {
+                relaxation.high_source[j].map_or(Line::Constant(relaxation.high_offset[j]), Line::Source)
+            }
             _ if low => Line::Sloped(relaxation.low_slope[j], relaxation.low_offset[j]),
             _ => Line::Sloped(relaxation.high_slope[j], relaxation.high_offset[j]),
         })
@@ -204,7 +205,10 @@ impl ExactForm {
 
     /// The form on the other side of 0.
     pub(crate) fn negated(&self) -> Self {
-        ExactForm { slopes: self.slopes.iter().map(Dyadic::negated).collect(), constant: self.constant.negated() }
+        ExactForm {
+            slopes: self.slopes.iter().map(Dyadic::negated).collect(),
+            constant: self.constant.negated(),
+        }
     }
 
     /// A multiple.

@@ -303,15 +303,12 @@ mod tests {
         ]);
         assert_eq!(exact, Rational::from_parts(1.into(), 6u8.into()));
         let (low, high) = bounds.unwrap();
-        assert!(super::super::number::rational(low) <= exact && exact <= super::super::number::rational(high));
+        assert!(
+            super::super::number::rational(low) <= exact && exact <= super::super::number::rational(high)
+        );
         assert!(high - low < 1e-14);
-        let square: [&[f64]; 5] = [
-            &[1.0, 0.0, 1.0],
-            &[-1.0, 0.0, 1.0],
-            &[0.0, 1.0, 1.0],
-            &[0.0, -1.0, 1.0],
-            &[-1.0, -1.0, 1.0],
-        ];
+        let square: [&[f64]; 5] =
+            [&[1.0, 0.0, 1.0], &[-1.0, 0.0, 1.0], &[0.0, 1.0, 1.0], &[0.0, -1.0, 1.0], &[-1.0, -1.0, 1.0]];
         assert_eq!(volumes(&square).1, Rational::from_parts(7.into(), 2u8.into()));
         let mut octahedron: Vec<Vec<f64>> = Vec::new();
         for k in 0..8u8 {

@@ -123,7 +123,10 @@ impl Dyadic {
 
     /// The e with 2^(e − 1) ≤ |self| < 2^e; of a number that is not 0.
     pub(crate) fn magnitude(&self) -> i64 {
-        self.exponent + dashu_int::ops::BitTest::bit_len(&dashu_int::ops::UnsignedAbs::unsigned_abs(self.mantissa.clone())) as i64
+        self.exponent
+            + dashu_int::ops::BitTest::bit_len(&dashu_int::ops::UnsignedAbs::unsigned_abs(
+                self.mantissa.clone(),
+            )) as i64
     }
 
     /// A double next to it.

@@ -25,7 +25,8 @@ impl Phases {
                 Op::Affine { .. } => {}
                 Op::Curves(curves) => {
                     for j in 0..network.sizes[step.output] {
-                        let Curve::Piecewise { segments, .. } = &curves[if curves.len() == 1 { 0 } else { j }]
+                        let Curve::Piecewise { segments, .. } =
+                            &curves[if curves.len() == 1 { 0 } else { j }]
                         else {
                             return None;
                         };

@@ -28,7 +28,7 @@ pub(crate) fn check(text: &str, context: &Context, report: &mut Report) -> Resul
     let header = &file.header;
     header.model.is_that_of(context)?;
     let own = &header.asked;
-    let (network, question) = own.read(context)?;
+    let (network, question) = own.read(context, false)?;
     report.question = own.words(&question, network.inputs());
     report.claim = format!("{} <= volume <= {}", header.volume.lower, header.volume.upper);
     if let Some([index, count]) = header.shard {

@@ -80,15 +80,16 @@ impl Model {
 }
 
 impl Asked {
-    /// The network and the question: the one that the user states, else the answer's own.
-    pub(crate) fn read(&self, context: &Context) -> Result<(Network, Question), Outcome> {
+    /// The network and the question: the one that the user states, else the answer's own; `anything` where that need not speak of
+    /// outputs.
+    pub(crate) fn read(&self, context: &Context, anything: bool) -> Result<(Network, Question), Outcome> {
         let asked = context.stated.clone().unwrap_or_else(|| crate::question::Asked {
             specification: self.spec.clone(),
             condition: self.condition.clone(),
             bounds: self.bounds.clone(),
-            output: None,
+            ..Default::default()
         });
-        let asked = crate::question::Asked { output: self.output.clone(), ..asked };
+        let asked = crate::question::Asked { output: self.output.clone(), anything, ..asked };
         let read = asked.read()?;
         let network = crate::model::network(&context.model, &read.outputs)?;
         let question = asked.question(&read, network.inputs(), network.outputs())?;

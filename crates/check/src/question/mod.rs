@@ -23,6 +23,8 @@ pub(crate) struct Asked {
     pub(crate) bounds: Option<Vec<[f64; 2]>>,
     /// A value of the graph that stands for the output.
     pub(crate) output: Option<String>,
+    /// Whether the question may be about inputs alone.
+    pub(crate) anything: bool,
 }
 
 /// A question read, before the network's sizes are known.
@@ -57,7 +59,7 @@ impl Asked {
         if let Some(text) = &self.condition {
             parts.push(wherever::read(text, n, m)?);
         }
-        if parts.is_empty() {
+        if parts.is_empty() && !self.anything {
             return Err(Trouble::input(
                 "nothing is asked of the outputs: neither a specification nor a condition",
             ));

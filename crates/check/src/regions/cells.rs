@@ -99,7 +99,13 @@ enum At {
 
 impl Setting<'_> {
     /// The exact form of an element's argument, or of the difference of two, on a cell.
-    fn argument(&self, phases: &Phases, value: usize, element: usize, minus: Option<usize>) -> Option<ExactForm> {
+    fn argument(
+        &self,
+        phases: &Phases,
+        value: usize,
+        element: usize,
+        minus: Option<usize>,
+    ) -> Option<ExactForm> {
         let mut slopes = vec![Dyadic::ZERO; self.network.sizes[value]];
         slopes[element] = Dyadic::of(1.0);
         if let Some(other) = minus {
@@ -121,7 +127,8 @@ impl Setting<'_> {
     /// The outputs that matter as functions of the input on a cell that is whole; `None` where one is out of reach.
     pub(super) fn region(&self, cell: Cell) -> Option<Region> {
         let network = self.network;
-        let used = |j: usize| self.maps || self.targets.iter().any(|target| !target.outputs.slopes[j].is_zero());
+        let used =
+            |j: usize| self.maps || self.targets.iter().any(|target| !target.outputs.slopes[j].is_zero());
         let output = |j: usize| {
             let mut slopes = vec![Dyadic::ZERO; network.outputs()];
             slopes[j] = Dyadic::of(1.0);
@@ -299,7 +306,7 @@ impl Setting<'_> {
                             let size = length(forms.slopes(0), polytope.lower, polytope.upper);
                             depth = depth.max((-bound).min(-above) / size);
                             bound >= 0.0
-                                || dual.value > -near && {
+                                || dual.value >= -near && {
                                     let form = self.argument(phases, value, pair[0].0, pair[0].1);
                                     form.is_some_and(|form| polytope.follows_exactly(&form, &dual, false))
                                 }
@@ -321,7 +328,12 @@ impl Setting<'_> {
     }
 
     /// Forms below elements of a value, or differences of two, and below their negations.
-    fn forms(&self, prover: &Prover, value: usize, elements: &[(usize, Option<usize>)]) -> crate::kernel::Forms {
+    fn forms(
+        &self,
+        prover: &Prover,
+        value: usize,
+        elements: &[(usize, Option<usize>)],
+    ) -> crate::kernel::Forms {
         let stride = padded(self.network.sizes[value]);
         let mut rows = vec![0.0; 2 * elements.len() * stride];
         for (k, &(j, minus)) in elements.iter().enumerate() {
@@ -338,7 +350,8 @@ impl Setting<'_> {
 
     /// The rows that are proved to fail on all of the cell; with ties where the network is affine.
     fn failed(&self, cell: &Cell, prover: &mut Prover, whole: bool) -> Vec<usize> {
-        let mut rows: Vec<usize> = cell.alive.iter().flat_map(|&d| self.disjuncts[d].iter().copied()).collect();
+        let mut rows: Vec<usize> =
+            cell.alive.iter().flat_map(|&d| self.disjuncts[d].iter().copied()).collect();
         rows.sort_unstable();
         rows.dedup();
         let claims: Vec<Claim> = rows.iter().map(|&row| Claim::row(&self.targets[row].row, false)).collect();
@@ -348,7 +361,7 @@ impl Setting<'_> {
             let (slopes, constant) = (forms.slopes(k), forms.constants[k]);
             let (bound, dual) = polytope.least(slopes, constant);
             bound > 0.0
-                || whole && dual.value > -polytope.near(slopes, constant) && {
+                || whole && dual.value >= -polytope.near(slopes, constant) && {
                     let form = self.target(&cell.phases, rows[k]);
                     let strict = !self.targets[rows[k]].row.strict;
                     form.is_some_and(|form| polytope.follows_exactly(&form.negated(), &dual, strict))

@@ -19,19 +19,19 @@ use super::{Found, fraction};
 /// in doubles.
 const FLAT: f64 = 1e-9;
 
-/// A piece's half-spaces moved by the errors that it states.
-struct Shape {
-    /// Every point that is in the piece satisfies these.
-    outer: Vec<Arc<Wall>>,
-    /// Every point that satisfies these is in the piece.
-    inner: Vec<Arc<Wall>>,
+/// A polytope's half-spaces moved by the errors that it states.
+pub(super) struct Shape {
+    /// Every point that is in the polytope satisfies these.
+    pub(super) outer: Vec<Arc<Wall>>,
+    /// Every point that satisfies these is in the polytope.
+    pub(super) inner: Vec<Arc<Wall>>,
     /// A box around it, about.
     lower: Vec<f64>,
     upper: Vec<f64>,
 }
 
 impl Shape {
-    fn new(rows: &[Row], vertices: &[Vec<f64>], lower: &[f64], upper: &[f64]) -> Option<Self> {
+    pub(super) fn new(rows: &[Row], vertices: &[Vec<f64>], lower: &[f64], upper: &[f64]) -> Option<Self> {
         let wall = |row: &Row, shift: f64, turned: bool| {
             let mut form = ExactForm::of(&row.slopes, row.constant);
             let shift = ExactForm::of(&vec![0.0; row.slopes.len()], shift);
@@ -43,7 +43,10 @@ impl Shape {
         };
         let finite = |v: f64| v.is_finite() && v.abs() < 1e100;
         let fits = |row: &Row| {
-            row.slopes.iter().all(|&s| finite(s)) && finite(row.constant) && finite(row.error) && row.error >= 0.0
+            row.slopes.iter().all(|&s| finite(s))
+                && finite(row.constant)
+                && finite(row.error)
+                && row.error >= 0.0
         };
         if !rows.iter().all(fits) || vertices.iter().flatten().any(|v| !v.is_finite()) {
             return None;
@@ -61,7 +64,8 @@ impl Shape {
             }
         }
         for i in 0..lower.len() {
-            let ends = |pick: fn(f64, f64) -> f64, start: f64| vertices.iter().map(|v| v[i]).fold(start, pick);
+            let ends =
+                |pick: fn(f64, f64) -> f64, start: f64| vertices.iter().map(|v| v[i]).fold(start, pick);
             if !vertices.is_empty() {
                 shape.lower[i] = ends(f64::min, f64::INFINITY).max(lower[i]);
                 shape.upper[i] = ends(f64::max, f64::NEG_INFINITY).min(upper[i]);
@@ -70,7 +74,7 @@ impl Shape {
         Some(shape)
     }
 
-    fn cover(&self) -> Cover<'_> {
+    pub(super) fn cover(&self) -> Cover<'_> {
         Cover { walls: &self.outer, lower: &self.lower, upper: &self.upper }
     }
 
@@ -160,7 +164,8 @@ fn piece(piece: &Piece, shape: &Shape, parts: &[&Part], found: &Found) -> Result
         return claim("dimension", format!("what it holds has dimension {}", highest.unwrap_or(0)));
     }
     let setting = &found.setting;
-    let near: Vec<Vec<Arc<Wall>>> = if flat { parts.iter().map(|part| thickened(part, setting)).collect() } else { Vec::new() };
+    let near: Vec<Vec<Arc<Wall>>> =
+        if flat { parts.iter().map(|part| thickened(part, setting)).collect() } else { Vec::new() };
     let covers: Vec<Cover> = parts
         .iter()
         .enumerate()
@@ -268,18 +273,4 @@ fn header(file: &File, found: &Found, same: &Same, free: usize) -> Result<(), Ou
         return claim("volume", reason);
     }
     Ok(())
-}
-
-/// Whether rows describe a cell: it lies in them moved outward, and what lies in them moved inward lies in it.
-pub(super) fn describes(
-    rows: &[Row],
-    vertices: &[Vec<f64>],
-    (walls, lower, upper): (&[Arc<Wall>], &[f64], &[f64]),
-    (whole_lower, whole_upper): (&[f64], &[f64]),
-) -> bool {
-    let Some(shape) = Shape::new(rows, vertices, whole_lower, whole_upper) else { return false };
-    let mut polytope = Polytope::new(walls, lower, upper);
-    let cover = Cover { walls, lower, upper };
-    shape.outer.iter().all(|wall| polytope.is_within(wall))
-        && covered(&shape.inner, whole_lower, whole_upper, &[cover]).is_ok()
 }

@@ -144,7 +144,8 @@ pub(super) fn read(text: &str) -> Result<File, Trouble> {
     let (_, first) = lines.next().ok_or_else(cut)?;
     let header: Header = serde_json::from_str(first).map_err(|error| at(1, error.to_string()))?;
     let n = header.lower.len();
-    let mut file = File { header, pieces: Vec::new(), regions: Vec::new(), folds: Vec::new(), end: (2, false) };
+    let mut file =
+        File { header, pieces: Vec::new(), regions: Vec::new(), folds: Vec::new(), end: (2, false) };
     let fits = |rows: &[Row], vertices: &[Vec<f64>]| {
         rows.iter().all(|row| row.slopes.len() == n) && vertices.iter().all(|vertex| vertex.len() == n)
     };

@@ -1,5 +1,7 @@
 //! The claims of linear regions: phases, affine maps, signs of determinants; and of folds.
 
+use std::collections::{HashMap, HashSet};
+
 use rayon::prelude::*;
 
 use crate::kernel::{Dyadic, ExactForm, Rational, rational};
@@ -7,7 +9,8 @@ use crate::report::{Outcome, refuse};
 
 use super::Found;
 use super::cells::{Cell, Region as Whole};
-use super::claims::describes;
+use super::claims::Shape;
+use super::cover::{Cover, covered};
 use super::format::{File, Region};
 use super::parts::Part;
 
@@ -26,26 +29,27 @@ pub(super) fn regions(file: &File, found: &Found, homes: &[Vec<&Part>]) -> Resul
             Ok(())
         };
     }
-    if file.header.all_regions && file.header.open == 0 && file.regions.len() != found.regions.len() {
-        let reason = format!("the box has {} of them", found.regions.len());
-        return Err(refuse(1, "regions", reason));
-    }
-    let by_phases = ByPhases::new(found);
+    let groups = Groups::new(found);
     let checked: Vec<Result<usize, Outcome>> =
-        file.regions.par_iter().map(|region| one(region, file, found, &by_phases)).collect();
+        file.regions.par_iter().map(|region| one(region, found, &groups)).collect();
     let own: Vec<usize> = checked.into_iter().collect::<Result<_, _>>()?;
-    let mut distinct = own.clone();
+    let mut distinct: Vec<&str> = file.regions.iter().map(|region| &region.phases[..]).collect();
     distinct.sort_unstable();
-    distinct.dedup();
-    if distinct.len() != own.len() {
-        return Err(refuse(1, "regions", "one is listed twice"));
+    if let Some(pair) = distinct.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(refuse(1, "regions", format!("one is listed twice: {}", pair[0])));
     }
     for (piece, parts) in file.pieces.iter().zip(homes) {
-        let named = |part: &&&Part| piece.regions.iter().any(|&r| own[r] == part.region);
-        let holds = |r: &usize| parts.iter().any(|part| part.region == own[*r]);
-        if !parts.iter().all(|part| named(&part)) || !piece.regions.iter().all(|r| holds(r)) {
+        // A face may lie in several regions, of which one is named.
+        let full = found.setting.free();
+        let of = |part: &Part| groups.of[part.region];
+        let named = |part: &Part| part.dimension < full || piece.regions.iter().any(|&r| own[r] == of(part));
+        let holds = |r: &usize| parts.iter().any(|part| of(part) == own[*r]);
+        if !parts.iter().all(|part| named(part)) || !piece.regions.iter().all(|r| holds(r)) {
             return Err(refuse(piece.line, "regions", "it lies in others than those that it names"));
         }
+    }
+    if file.header.all_regions {
+        tiles(file, found, &groups, &own)?;
     }
     for fold in &file.folds {
         let sign = |r: usize| file.regions.get(r).and_then(|region| region.determinant);
@@ -57,40 +61,89 @@ pub(super) fn regions(file: &File, found: &Found, homes: &[Vec<&Part>]) -> Resul
     Ok(())
 }
 
-/// Regions by their phases: `?` for elements that do not matter.
-struct ByPhases {
-    own: std::collections::HashMap<String, usize>,
-    /// Which elements matter anywhere in each set of regions that is keyed alike.
+/// Whether the listed regions, each in the cells that have its phases, cover the box.
+fn tiles(file: &File, found: &Found, groups: &Groups, own: &[usize]) -> Result<(), Outcome> {
+    let setting = &found.setting;
+    let (lower, upper) = (&setting.lower, &setting.upper);
+    let shape = |region: &Region| {
+        let shape = Shape::new(&region.rows, &region.vertices, lower, upper);
+        shape.ok_or_else(|| refuse(region.line, "region", "a number is not finite, or an error below 0"))
+    };
+    let shapes: Vec<Shape> = file.regions.iter().map(shape).collect::<Result<_, _>>()?;
+    let cover = |cell: usize| {
+        let Cell { walls, lower, upper, .. } = &found.regions[cell].cell;
+        Cover { walls, lower, upper }
+    };
+    let misplaced = (0..shapes.len()).into_par_iter().find_map_first(|k| {
+        let covers: Vec<Cover> = groups.members[own[k]].iter().map(|&cell| cover(cell)).collect();
+        let point = covered(&shapes[k].inner, lower, upper, &covers).err()?;
+        let reason = format!("its half-spaces are not those of its phases, near x = {point:?}");
+        Some(refuse(file.regions[k].line, "region", reason))
+    });
+    misplaced.map_or(Ok(()), Err)?;
+    if file.header.open > 0 {
+        return Ok(());
+    }
+    let missed = (0..found.regions.len()).into_par_iter().find_map_first(|cell| {
+        let listed = (0..shapes.len()).filter(|&k| own[k] == groups.of[cell]);
+        let covers: Vec<Cover> = listed.map(|k| shapes[k].cover()).collect();
+        let own = cover(cell);
+        covered(own.walls, own.lower, own.upper, &covers).err()
+    });
+    missed.map_or(Ok(()), |point| {
+        Err(refuse(1, "regions", format!("a part of the box is in none that is listed, near x = {point:?}")))
+    })
+}
+
+/// Cells in groups that share the phases of all elements that matter: the network is one map on each group.
+struct Groups {
+    by_phases: HashMap<String, usize>,
+    members: Vec<Vec<usize>>,
+    /// The group of each cell.
+    of: Vec<usize>,
+    /// The sets of elements that matter, each once.
     masks: Vec<Vec<bool>>,
 }
 
-impl ByPhases {
+/// More sets of elements that matter than these are not looked through.
+const MOST_MASKS: usize = 4096;
+
+impl Groups {
     fn new(found: &Found) -> Self {
-        let mut own = std::collections::HashMap::new();
-        let mut masks: Vec<Vec<bool>> = Vec::new();
+        let mut groups =
+            Groups { by_phases: HashMap::new(), members: Vec::new(), of: Vec::new(), masks: Vec::new() };
+        let mut known = HashSet::new();
         for (index, Whole { cell, .. }) in found.regions.iter().enumerate() {
             let mask = found.setting.relevant(cell);
-            own.insert(phases(cell, &mask), index);
-            if !masks.contains(&mask) && masks.len() < 4096 {
-                masks.push(mask);
+            let next = groups.members.len();
+            let group = *groups.by_phases.entry(phases(cell, &mask)).or_insert(next);
+            if group == next {
+                groups.members.push(Vec::new());
+            }
+            groups.members[group].push(index);
+            groups.of.push(group);
+            if known.len() < MOST_MASKS && known.insert(mask.clone()) {
+                groups.masks.push(mask);
             }
         }
-        ByPhases { own, masks }
+        groups
     }
 
+    /// The group of phases as they are written, in which elements that do not matter may have one.
     fn find(&self, text: &str) -> Option<usize> {
-        if let Some(&index) = self.own.get(text) {
-            return Some(index);
+        if let Some(&group) = self.by_phases.get(text) {
+            return Some(group);
         }
         let digits: Vec<char> = text.chars().collect();
         self.masks.iter().filter(|mask| mask.len() == digits.len()).find_map(|mask| {
             let masked: String =
                 digits.iter().zip(mask).map(|(&digit, &matters)| if matters { digit } else { '?' }).collect();
-            self.own.get(&masked).copied()
+            self.by_phases.get(&masked).copied()
         })
     }
 }
 
+/// The phases of elements that matter; `?` for others.
 fn phases(cell: &Cell, mask: &[bool]) -> String {
     let digit = |unit: usize| {
         let (first, last) = cell.phases.of(unit);
@@ -100,13 +153,15 @@ fn phases(cell: &Cell, mask: &[bool]) -> String {
     (0..mask.len()).map(digit).collect()
 }
 
-/// One region: the index of the one that was found.
-fn one(region: &Region, file: &File, found: &Found, by_phases: &ByPhases) -> Result<usize, Outcome> {
+/// One region: the group of its phases.
+fn one(region: &Region, found: &Found, groups: &Groups) -> Result<usize, Outcome> {
     let claim = |claim: &str, reason: String| Err(refuse(region.line, claim, reason));
-    let Some(index) = by_phases.find(&region.phases) else {
+    let Some(group) = groups.find(&region.phases) else {
         return claim("phases", "no region that meets the question has them".into());
     };
-    let (Whole { cell, outputs }, setting) = (&found.regions[index], &found.setting);
+    let setting = &found.setting;
+    let cells = || groups.members[group].iter().map(|&index| &found.regions[index]);
+    let outputs = &found.regions[groups.members[group][0]].outputs;
     let (n, m) = (setting.lower.len(), setting.network.outputs());
     if region.map.len() != m || region.errors.len() != m || region.map.iter().any(|row| row.len() != n + 1) {
         return claim("map", "it has other sizes than the network".into());
@@ -122,9 +177,11 @@ fn one(region: &Region, file: &File, found: &Found, by_phases: &ByPhases) -> Res
         }
         let mut gap = form.clone();
         gap.subtract(&Dyadic::of(1.0), &ExactForm::of(&row[..n], row[n]));
-        let low = gap.least(&cell.lower, &cell.upper).to_rational();
-        let high = gap.negated().least(&cell.lower, &cell.upper).to_rational();
-        if -low > rational(error) || -high > rational(error) {
+        let least = |form: &ExactForm| {
+            cells().map(|own| form.least(&own.cell.lower, &own.cell.upper).to_rational()).min()
+        };
+        let within = |form: &ExactForm| least(form).is_some_and(|least| -least <= rational(error));
+        if !within(&gap) || !within(&gap.negated()) {
             return claim("map", format!("output {j} is off by more than its error"));
         }
         forms.push(form);
@@ -134,21 +191,13 @@ fn one(region: &Region, file: &File, found: &Found, by_phases: &ByPhases) -> Res
         if free.len() != m {
             return claim("determinant", "there is none: not as many outputs as free inputs".into());
         }
-        let rows: Vec<Vec<Rational>> = forms
-            .iter()
-            .map(|form| free.iter().map(|&i| form.slopes[i].to_rational()).collect())
-            .collect();
+        let rows: Vec<Vec<Rational>> =
+            forms.iter().map(|form| free.iter().map(|&i| form.slopes[i].to_rational()).collect()).collect();
         if determinant_sign(rows) != said {
             return claim("determinant", "it has another sign".into());
         }
     }
-    if file.header.all_regions {
-        let own = (&cell.walls[..], &cell.lower[..], &cell.upper[..]);
-        if !describes(&region.rows, &region.vertices, own, (&setting.lower, &setting.upper)) {
-            return claim("region", "its half-spaces are not those of its phases".into());
-        }
-    }
-    Ok(index)
+    Ok(group)
 }
 
 fn determinant_sign(mut rows: Vec<Vec<Rational>>) -> i8 {

@@ -17,10 +17,10 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use crate::Context;
 use crate::kernel::{Phases, Prover, Rational, is_exact};
 use crate::preimage::{Same, Stated, Status};
 use crate::report::{Outcome, Report, Trouble, refuse};
-use crate::Context;
 use cells::{Cell, Expanded, Region, Setting};
 use format::{Arithmetic, File};
 use parts::Part;
@@ -46,12 +46,10 @@ pub(crate) fn check(text: &str, context: &Context, report: &mut Report) -> Resul
     let file = format::read(text)?;
     let header = &file.header;
     header.model.is_that_of(context)?;
-    let (network, question) = header.asked.read(context)?;
+    let (network, question) = header.asked.read(context, header.all_regions)?;
     report.question = header.asked.words(&question, network.inputs());
-    report.claim = format!(
-        "{} polytopes, {} <= volume <= {}",
-        header.pieces, header.volume.lower, header.volume.upper
-    );
+    report.claim =
+        format!("{} polytopes, {} <= volume <= {}", header.pieces, header.volume.lower, header.volume.upper);
     let stated = Stated {
         bounds: &header.bounds,
         lower: &header.lower,
@@ -121,7 +119,9 @@ fn find<'a>(
     }
     let phases = Phases::all(network).filter(|_| is_exact(network, true));
     let Some(phases) = phases else {
-        return Err(not("the network has functions that are not made of lines, or constants that are not exact"));
+        return Err(not(
+            "the network has functions that are not made of lines, or constants that are not exact",
+        ));
     };
     if setting.free() > MOST_FREE {
         return Err(not("more than 12 inputs are free"));

@@ -83,7 +83,7 @@ impl<'a, W: Borrow<Wall>> Polytope<'a, W> {
             return true;
         }
         let near = self.near(&wall.slopes, wall.constant);
-        dual.value > -near && self.follows_exactly(&wall.exact, &dual, wall.strict)
+        dual.value >= -near && self.follows_exactly(&wall.exact, &dual, wall.strict)
     }
 
     /// Whether a wall's half-space is proved to have no point of the polytope, or none but on its face if the wall is strict.
@@ -114,7 +114,7 @@ impl<'a, W: Borrow<Wall>> Polytope<'a, W> {
                 let other = wall.opposite(false);
                 let (bound, dual) = self.least(&other.slopes, other.constant - other.error);
                 let near = self.near(&other.slopes, other.constant);
-                bound >= 0.0 || dual.value > -near && self.follows_exactly(&other.exact, &dual, false)
+                bound >= 0.0 || dual.value >= -near && self.follows_exactly(&other.exact, &dual, false)
             }
         })
     }

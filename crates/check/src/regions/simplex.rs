@@ -174,7 +174,8 @@ pub(super) fn exactly(
         let row = |i: usize| {
             let turn = |v: Rational| if turned(i) { -v } else { v };
             let own = walls.iter().map(|(a, _)| turn(a[i].clone()));
-            let unit = |sign: Rational| (0..d).map(move |j| if i == j { sign.clone() } else { Rational::ZERO });
+            let unit =
+                |sign: Rational| (0..d).map(move |j| if i == j { sign.clone() } else { Rational::ZERO });
             let sides = unit(Rational::ONE).chain(unit(-Rational::ONE)).map(turn);
             own.chain(sides).chain([turn(target[i].clone())]).collect()
         };

@@ -1,0 +1,264 @@
+//! `netinverse check` on exact preimages: true answers are confirmed, and answers that lie are refused, each for its own reason.
+
+mod check_support;
+mod common;
+
+use check_support::{Lie, Made, network};
+use common::Layers;
+use netinverse::check::Verdict;
+use netinverse::network::Function;
+use serde_json::{Value, json};
+
+fn confirmed(layers: &Layers, arguments: &[&str]) -> Made {
+    let made = Made::preimage(layers, arguments);
+    let report = made.check().unwrap();
+    assert_eq!(
+        report.verdict,
+        Verdict::Confirmed,
+        "{arguments:?}: {:?} {:?}",
+        report.first_failure,
+        report.why
+    );
+    made
+}
+
+fn layers(weights: Vec<Vec<f64>>, biases: Vec<Vec<f64>>, function: Function) -> Layers {
+    let functions = (0..weights.len()).map(|k| (k + 1 < weights.len()).then_some(function)).collect();
+    Layers { weights, biases, functions }
+}
+
+/// `y0 = max(x0 − ½, 0) + max(x1 − ½, 0)`
+fn corner() -> Layers {
+    layers(vec![vec![1.0, 0.0, 0.0, 1.0], vec![1.0, 1.0]], vec![vec![-0.5, -0.5], vec![0.0]], Function::Relu)
+}
+
+/// `y0 = |x0|, y1 = |x1 + 9| − 9`
+fn fold() -> Layers {
+    let unit = || vec![1.0, 0.0, 0.0, 1.0];
+    layers(vec![unit(), unit()], vec![vec![0.0, 9.0], vec![0.0, -9.0]], Function::Abs)
+}
+
+#[test]
+fn true_answers_are_confirmed() {
+    for seed in 0..3 {
+        for (function, sizes) in [
+            (Function::Relu, vec![2, 10, 8, 3]),
+            (Function::LeakyRelu { alpha: 0.1 }, vec![3, 6, 3]),
+            (Function::Clip { low: -0.5, high: 0.75 }, vec![2, 7, 5, 3]),
+        ] {
+            let layers = Layers::random(&sizes, function, seed);
+            let questions: [&[&str]; 6] = [
+                &["--where", "y0 >= y1 && y0 >= y2", "--bounds", "-1,1", "--exact"],
+                &["--where", "y0 >= y1 && y0 > y2", "--bounds", "-1,1", "--exact", "--no-compact"],
+                &[
+                    "--where",
+                    "y0 >= 0.3 || y1 - 2*y2 >= x0 && y0 in [-0.1, 1]",
+                    "--bounds",
+                    "-1,0.7",
+                    "--exact",
+                ],
+                &["--where", "argmax != 1 && x0 + x1 <= 0.4", "--bounds", "-0.3,0.7", "--exact"],
+                &["--where", "y0 >= y1 && y0 >= y2", "--bounds", "-1,1", "--regions"],
+                &["--regions", "--bounds", "-0.6,0.7"],
+            ];
+            for asked in questions {
+                confirmed(&layers, asked);
+            }
+        }
+    }
+}
+
+#[test]
+fn points_segments_and_plateaus_are_confirmed() {
+    for target in ["0", "0.25", "1", "1.5"] {
+        confirmed(&corner(), &["--target", target, "--bounds", "0,1"]);
+    }
+    confirmed(&fold(), &["--target", "0.5,0.25", "--bounds", "-1,1"]);
+    confirmed(&fold(), &["--regions", "--bounds", "-1,1"]);
+}
+
+#[test]
+fn empty_contradictory_and_fixed_questions_are_confirmed() {
+    for asked in ["y0 >= 100", "y0 >= 1 && x0 >= 2", "x0 >= 0.1", "y0 >= 0 && y0 <= 0"] {
+        confirmed(&corner(), &["--where", asked, "--bounds", "0,1", "--exact"]);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let bounds = folder.path().join("bounds.csv");
+    std::fs::write(&bounds, "0,1\n0.7,0.7\n").unwrap();
+    confirmed(&corner(), &["--where", "y0 >= 0.3", "--bounds", bounds.to_str().unwrap(), "--exact"]);
+}
+
+fn piece(lines: &[Value]) -> usize {
+    lines.iter().position(|line| line.get("piece").is_some()).unwrap()
+}
+
+/// A facet of the first piece that is no side of the box.
+fn facet(lines: &mut [Value]) -> &mut Value {
+    let at = piece(lines);
+    let rows = lines[at]["piece"]["rows"].as_array_mut().unwrap();
+    rows.iter_mut().find(|row| row["of"].get("box").is_none()).expect("a facet inside the box")
+}
+
+fn region(lines: &[Value]) -> usize {
+    lines.iter().position(|line| line.get("region").is_some()).unwrap()
+}
+
+fn shift(value: &mut Value, by: f64) {
+    *value = json!(value.as_f64().unwrap() + by);
+}
+
+const LIES: [Lie; 24] = [
+    ("a facet moved outward", |lines| shift(&mut facet(lines)["constant"], 0.05), "piece"),
+    ("a facet moved inward", |lines| shift(&mut facet(lines)["constant"], -0.05), "pieces"),
+    (
+        "a facet moved by a hair more than its error",
+        |lines| {
+            let row = facet(lines);
+            let error = row["error"].as_f64().unwrap();
+            shift(&mut row["constant"], -3.0 * error - 1e-13);
+        },
+        "pieces",
+    ),
+    (
+        "a facet left out",
+        |lines| {
+            let row = facet(lines).clone();
+            let at = piece(lines);
+            lines[at]["piece"]["rows"].as_array_mut().unwrap().retain(|own| *own != row);
+        },
+        "piece",
+    ),
+    (
+        "an error below 0",
+        |lines| {
+            let at = piece(lines);
+            lines[at]["piece"]["rows"][0]["error"] = json!(-1e-3);
+        },
+        "piece",
+    ),
+    (
+        "a piece left out",
+        |lines| {
+            let at = piece(lines);
+            lines.remove(at);
+            let count = lines[0]["pieces"].as_u64().unwrap();
+            lines[0]["pieces"] = json!(count - 1);
+        },
+        "pieces",
+    ),
+    (
+        "a piece twice",
+        |lines| {
+            let at = piece(lines);
+            let copy = lines[at].clone();
+            lines.insert(at, copy);
+            let count = lines[0]["pieces"].as_u64().unwrap();
+            lines[0]["pieces"] = json!(count + 1);
+        },
+        "piece",
+    ),
+    ("more pieces than follow", |lines| lines[0]["pieces"] = json!(99), "pieces"),
+    (
+        "a piece said to be larger",
+        |lines| {
+            let at = piece(lines);
+            let volume = lines[at]["piece"]["volume"].as_array_mut().unwrap();
+            volume.iter_mut().for_each(|v| shift(v, 1e-3));
+        },
+        "volume of a piece",
+    ),
+    (
+        "another fraction",
+        |lines| {
+            let at = piece(lines);
+            lines[at]["piece"]["exact"] = json!("1/3");
+        },
+        "volume of a piece",
+    ),
+    (
+        "no range",
+        |lines| {
+            let at = piece(lines);
+            lines[at]["piece"]["volume"] = json!([1.0, 0.0]);
+        },
+        "volume of a piece",
+    ),
+    (
+        "another dimension",
+        |lines| {
+            let at = piece(lines);
+            lines[at]["piece"]["dimension"] = json!(1);
+        },
+        "dimension",
+    ),
+    (
+        "an equation that is none",
+        |lines| {
+            let at = piece(lines);
+            lines[at]["piece"]["rows"][0]["equality"] = json!(true);
+        },
+        "pieces",
+    ),
+    (
+        "another region",
+        |lines| {
+            let at = piece(lines);
+            let own = lines[at]["piece"]["regions"][0].as_u64().unwrap();
+            lines[at]["piece"]["regions"] = json!([u64::from(own == 0)]);
+        },
+        "regions",
+    ),
+    ("a lower volume above", |lines| shift(&mut lines[0]["volume"]["lower"], 1e-9), "volume"),
+    ("an upper volume below", |lines| shift(&mut lines[0]["volume"]["upper"], -1e-9), "volume"),
+    ("another fraction of all", |lines| lines[0]["volume"]["exact"] = json!("3/2"), "volume"),
+    ("another box", |lines| lines[0]["volume"]["box"] = json!(5.0), "volume.box"),
+    ("said to be empty", |lines| lines[0]["status"] = json!("empty"), "status"),
+    (
+        "phases that do not occur",
+        |lines| {
+            let at = region(lines);
+            let phases = lines[at]["region"]["phases"].as_str().unwrap().len();
+            lines[at]["region"]["phases"] = json!("7".repeat(phases));
+        },
+        "phases",
+    ),
+    (
+        "another map",
+        |lines| {
+            let at = region(lines);
+            shift(&mut lines[at]["region"]["map"][0][0], 1e-6);
+        },
+        "map",
+    ),
+    (
+        "a determinant where there is none",
+        |lines| {
+            let at = region(lines);
+            lines[at]["region"]["determinant"] = json!(1);
+        },
+        "determinant",
+    ),
+    ("another condition", |lines| lines[0]["asked"]["where"] = json!("y0 >= y1"), "question"),
+    ("another model", |lines| lines[0]["model"]["sha256"] = json!("0".repeat(64)), "model"),
+];
+
+#[test]
+fn lying_answers_are_refused_each_for_its_reason() {
+    let asked = ["--where", "y0 >= y1 && y0 >= y2", "--bounds", "-1,1", "--exact"];
+    for seed in [3, 5] {
+        let made = confirmed(&network(seed), &asked);
+        let truth = made.lines();
+        assert!(truth[0]["volume"]["exact"].is_string(), "small enough for a fraction");
+        for (name, lie, claim) in LIES {
+            let mut lines = truth.clone();
+            lie(&mut lines);
+            made.write(&lines);
+            let report = made.check().unwrap_or_else(|trouble| panic!("{name}: {trouble}"));
+            assert_eq!(report.verdict, Verdict::Refused, "{name}");
+            let failure = report.first_failure.unwrap();
+            assert_eq!(failure.claim, claim, "{name}: {failure:?}");
+        }
+        made.write(&truth);
+        assert_eq!(made.check().unwrap().verdict, Verdict::Confirmed);
+    }
+}
