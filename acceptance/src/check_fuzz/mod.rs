@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use clap::Args;
 use netinverse_answer::Model;
-use netinverse_base::{Budget, Error, Result};
+use netinverse_base::{Budget, Error, Result, Silent};
 use netinverse_bounds::Bounder;
 use netinverse_check::{Options as CheckOptions, Verdict as Checked, check};
 use netinverse_network::{Evaluator, Network};
+use netinverse_preimage::exact::{ExactAnswer, ExactOptions, exact_preimage};
 use netinverse_preimage::{Asked, Goals, Paving, Plan, Question, solve};
 use netinverse_train::{Activation, Mlp};
 use serde_json::Value;
@@ -51,7 +52,9 @@ pub(crate) fn run(options: &Options) -> Result<Verdict> {
         let network = Mlp::new(&sizes, Activation::Relu, Activation::Identity, options.seed + number as u64)?
             .network()?;
         network.write(&path)?;
-        let lines = paving(&path, number % 2 == 1)?;
+        // Pavings, pavings with outer pieces, exact answers.
+        let exact = number % 3 == 2;
+        let lines = if exact { exact_answer(&path)? } else { paving(&path, number % 2 == 1)? };
         let evaluator = Evaluator::<f64>::new(&network);
         let rows = |x: &[f64]| {
             let mut y = vec![0.0; 3];
@@ -94,13 +97,16 @@ pub(crate) fn run(options: &Options) -> Result<Verdict> {
                 Ok(Ok(report)) => {
                     counts[report.verdict as usize] += 1;
                     if report.verdict == Checked::Confirmed
-                        && let Some(lie) = mutation::falsehood(&changed, &truth, &mut random)
+                        && let Some(lie) = falsehood(exact, &changed, &truth, &mut random)
                     {
                         lies += 1;
                         println!("confirmed, and false: network {number}, round {round}: {lie}");
                     } else if round == 0 && report.verdict != Checked::Confirmed {
                         lies += 1;
-                        println!("a true answer is not confirmed: {:?}", report.first_failure);
+                        println!(
+                            "a true answer is not confirmed: network {number}: {:?}",
+                            report.first_failure
+                        );
                     }
                 }
             }
@@ -119,9 +125,7 @@ pub(crate) fn run(options: &Options) -> Result<Verdict> {
 fn paving(path: &Path, over: bool) -> Result<Vec<Value>> {
     let network = Network::read(path)?;
     let bounder = Bounder::new(&network)?;
-    let asked =
-        Asked { condition: Some(CONDITION.into()), bounds: Some(vec![[-1.0, 1.0]]), ..Asked::default() };
-    let question = Question::new(&bounder, &asked.formula(&network)?, asked.given_bounds(2)?.as_ref())?;
+    let (question, asked) = question(&network, &bounder)?;
     let goals =
         Goals { coverage: Some(0.9), over: over.then_some(1.1), min_width: 0.0, max_boxes: Some(600) };
     let plan = Plan { goals, compact: true, max_pieces: None };
@@ -130,7 +134,39 @@ fn paving(path: &Path, over: bool) -> Result<Vec<Value>> {
     let answer = solve(&mut paving, &plan, Model::of(path)?, asked, &budget, &mut |_| Ok(()))?;
     let file = path.with_extension("preimage");
     answer.write(&file)?;
-    let text = std::fs::read_to_string(&file).map_err(|error| Error::io(&file, &error))?;
+    read_lines(&file)
+}
+
+/// The lines of an exact answer about the network, with the maps of its regions.
+fn exact_answer(path: &Path) -> Result<Vec<Value>> {
+    let network = Network::read(path)?;
+    let bounder = Bounder::new(&network)?;
+    let (question, asked) = question(&network, &bounder)?;
+    let wanted = ExactOptions { maps: true, ..ExactOptions::default() };
+    let set = exact_preimage(&network, &bounder, &question, &wanted, &Budget::default(), &Silent)?;
+    let file = path.with_extension("preimage");
+    ExactAnswer::of(set, &question, false, Model::of(path)?, asked).write(&file)?;
+    read_lines(&file)
+}
+
+fn question(network: &Network, bounder: &Bounder) -> Result<(Question, Asked)> {
+    let asked =
+        Asked { condition: Some(CONDITION.into()), bounds: Some(vec![[-1.0, 1.0]]), ..Asked::default() };
+    let question = Question::new(bounder, &asked.formula(network)?, asked.given_bounds(2)?.as_ref())?;
+    Ok((question, asked))
+}
+
+/// A claim that is certainly false.
+fn falsehood(exact: bool, lines: &[Value], truth: &Truth, random: &mut Random) -> Option<String> {
+    if exact {
+        mutation::exact_falsehood(lines, truth, random)
+    } else {
+        mutation::falsehood(lines, truth, random)
+    }
+}
+
+fn read_lines(file: &Path) -> Result<Vec<Value>> {
+    let text = std::fs::read_to_string(file).map_err(|error| Error::io(file, &error))?;
     let parse = |line: &str| {
         serde_json::from_str(line).map_err(|error| Error::input(format!("an answer's own line: {error}")))
     };

@@ -202,6 +202,46 @@ pub(crate) fn falsehood(lines: &[Value], truth: &Truth, random: &mut Random) -> 
     None
 }
 
+/// A claim of an exact answer that is certainly false, found at random points.
+pub(crate) fn exact_falsehood(lines: &[Value], truth: &Truth, random: &mut Random) -> Option<String> {
+    const SLACK: f64 = 1e-9;
+    let number = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
+    let list = |value: &Value| -> Vec<f64> { value.as_array().into_iter().flatten().map(number).collect() };
+    let volume = &lines[0]["volume"];
+    if number(&volume["lower"]) > truth.volume.1 + SLACK || number(&volume["upper"]) < truth.volume.0 - SLACK
+    {
+        return Some(format!("volume {volume}"));
+    }
+    // By how much a point is in a polytope, beyond what its rows may be off.
+    let depth = |piece: &Value, x: &[f64], sign: f64| {
+        let rows = piece["rows"].as_array().into_iter().flatten();
+        let row = |row: &Value| {
+            let form = [list(&row["slopes"]), vec![number(&row["constant"])]].concat();
+            value(&form, x) + sign * number(&row["error"])
+        };
+        rows.map(row).fold(f64::INFINITY, f64::min)
+    };
+    let pieces: Vec<&Value> = lines.iter().filter_map(|line| line.get("piece")).collect();
+    for _ in 0..300 {
+        let x: Vec<f64> = (0..truth.lower.len())
+            .map(|i| {
+                let share = 0.5 + 0.5 * random.signed();
+                truth.lower[i] + share * (truth.upper[i] - truth.lower[i])
+            })
+            .collect();
+        let rows = (truth.rows)(&x);
+        let least = rows.iter().copied().fold(f64::INFINITY, f64::min);
+        if least < -SLACK && pieces.iter().any(|piece| depth(piece, &x, -1.0) > SLACK) {
+            return Some(format!("a piece holds {x:?}, where the rows are {rows:?}"));
+        }
+        let complete = lines[0]["status"] != "partial";
+        if complete && least > SLACK && !pieces.iter().any(|piece| depth(piece, &x, 1.0) >= -SLACK) {
+            return Some(format!("no piece holds {x:?}, where the rows are {rows:?}"));
+        }
+    }
+    None
+}
+
 fn value(form: &[f64], x: &[f64]) -> f64 {
     form.iter().zip(x).map(|(s, x)| s * x).sum::<f64>() + form[x.len()]
 }

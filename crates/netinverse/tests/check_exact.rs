@@ -163,7 +163,9 @@ const LIES: [Lie; 24] = [
         |lines| {
             let at = piece(lines);
             let volume = lines[at]["piece"]["volume"].as_array_mut().unwrap();
-            volume.iter_mut().for_each(|v| shift(v, 1e-3));
+            for v in volume {
+                shift(v, 1e-3);
+            }
         },
         "volume of a piece",
     ),
@@ -261,4 +263,105 @@ fn lying_answers_are_refused_each_for_its_reason() {
         made.write(&truth);
         assert_eq!(made.check().unwrap().verdict, Verdict::Confirmed);
     }
+}
+
+#[test]
+fn lies_about_regions_are_refused() {
+    let made = confirmed(&fold(), &["--regions", "--bounds", "-1,1"]);
+    let truth = made.lines();
+    let lies: [Lie; 7] = [
+        (
+            "a region left out",
+            |lines| {
+                let at = region(lines);
+                lines.remove(at);
+                lines[0]["regions"] = json!(1);
+                // What names it goes too.
+                lines.retain(|line| line.get("piece").is_none() && line.get("fold").is_none());
+                lines[0]["pieces"] = json!(0);
+            },
+            "pieces",
+        ),
+        (
+            "a region smaller than it is",
+            |lines| {
+                let at = region(lines);
+                let rows = lines[at]["region"]["rows"].as_array_mut().unwrap();
+                for row in rows {
+                    shift(&mut row["constant"], -0.01);
+                }
+            },
+            "regions",
+        ),
+        (
+            "a region larger than it is",
+            |lines| {
+                let at = region(lines);
+                let rows = lines[at]["region"]["rows"].as_array_mut().unwrap();
+                for row in rows {
+                    shift(&mut row["constant"], 0.01);
+                }
+            },
+            "region",
+        ),
+        (
+            "a region twice",
+            |lines| {
+                let at = region(lines);
+                let copy = lines[at].clone();
+                lines.insert(at, copy);
+                lines[0]["regions"] = json!(3);
+            },
+            "regions",
+        ),
+        (
+            "another sign",
+            |lines| {
+                let at = region(lines);
+                let sign = lines[at]["region"]["determinant"].as_i64().unwrap();
+                lines[at]["region"]["determinant"] = json!(-sign);
+            },
+            "determinant",
+        ),
+        (
+            "a fold within a region",
+            |lines| {
+                let at = lines.iter().position(|line| line.get("fold").is_some()).unwrap();
+                lines[at]["fold"]["regions"] = json!([0, 0]);
+            },
+            "fold",
+        ),
+        ("more regions than follow", |lines| lines[0]["regions"] = json!(9), "regions"),
+    ];
+    for (name, lie, claim) in lies {
+        let mut lines = truth.clone();
+        lie(&mut lines);
+        made.write(&lines);
+        let report = made.check().unwrap_or_else(|trouble| panic!("{name}: {trouble}"));
+        assert_eq!(report.verdict, Verdict::Refused, "{name}");
+        let failure = report.first_failure.unwrap();
+        assert_eq!(failure.claim, claim, "{name}: {failure:?}");
+    }
+}
+
+#[test]
+fn answers_that_were_stopped_are_confirmed_as_far_as_they_go() {
+    let layers = Layers::random(&[3, 24, 24, 3], Function::Relu, 4);
+    let made = Made::preimage(
+        &layers,
+        &["--where", "y0 >= y1 && y0 >= y2", "--bounds", "-1,1", "--exact", "--time-limit", "0.001"],
+    );
+    assert_eq!(made.lines()[0]["status"], "partial");
+    assert_eq!(made.check().unwrap().verdict, Verdict::Confirmed);
+}
+
+#[test]
+fn what_is_not_exact_is_not_checkable() {
+    let layers = Layers::random(&[2, 160, 160, 2], Function::Relu, 1);
+    let asked = ["--where", "y0 >= y1", "--bounds", "0,0.01", "--exact"];
+    let made = Made::preimage(&layers, &asked);
+    assert_eq!(made.lines()[0]["arithmetic"], "enclosed");
+    let report = made.check().unwrap();
+    assert_eq!(report.verdict, Verdict::NotCheckable);
+    assert!(report.why.unwrap().contains("enclosed"));
 }

@@ -20,7 +20,7 @@ impl Phases {
         let (mut starts, mut possible) = (Vec::new(), Vec::new());
         for step in &network.steps {
             starts.push(possible.len());
-            let mut push = |count: usize| Some(possible.push((0, u8::try_from(count - 1).ok()?)));
+            let all = |count: usize| Some((0, u8::try_from(count - 1).ok()?));
             match &step.op {
                 Op::Affine { .. } => {}
                 Op::Curves(curves) => {
@@ -30,12 +30,12 @@ impl Phases {
                         else {
                             return None;
                         };
-                        push(segments.len())?;
+                        possible.push(all(segments.len())?);
                     }
                 }
                 Op::Maximum { starts, .. } => {
                     for taps in starts.windows(2) {
-                        push(taps[1] - taps[0])?;
+                        possible.push(all(taps[1] - taps[0])?);
                     }
                 }
             }

@@ -35,8 +35,8 @@ pub(super) fn regions(file: &File, found: &Found, homes: &[Vec<&Part>]) -> Resul
     let own: Vec<usize> = checked.into_iter().collect::<Result<_, _>>()?;
     let mut distinct: Vec<&str> = file.regions.iter().map(|region| &region.phases[..]).collect();
     distinct.sort_unstable();
-    if let Some(pair) = distinct.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(refuse(1, "regions", format!("one is listed twice: {}", pair[0])));
+    if let Some(&[twice, _]) = distinct.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(refuse(1, "regions", format!("one is listed twice: {twice}")));
     }
     for (piece, parts) in file.pieces.iter().zip(homes) {
         // A face may lie in several regions, of which one is named.
@@ -44,7 +44,7 @@ pub(super) fn regions(file: &File, found: &Found, homes: &[Vec<&Part>]) -> Resul
         let of = |part: &Part| groups.of[part.region];
         let named = |part: &Part| part.dimension < full || piece.regions.iter().any(|&r| own[r] == of(part));
         let holds = |r: &usize| parts.iter().any(|part| of(part) == own[*r]);
-        if !parts.iter().all(|part| named(part)) || !piece.regions.iter().all(|r| holds(r)) {
+        if !parts.iter().all(|part| named(part)) || !piece.regions.iter().all(holds) {
             return Err(refuse(piece.line, "regions", "it lies in others than those that it names"));
         }
     }

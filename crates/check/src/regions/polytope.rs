@@ -71,9 +71,10 @@ impl<'a, W: Borrow<Wall>> Polytope<'a, W> {
             let corner = own.exact.at(self.lower).to_rational();
             (free.iter().map(|&i| own.exact.slopes[i].to_rational()).collect(), corner)
         });
-        let widths = free.iter().map(|&i| rational(self.upper[i]) - rational(self.lower[i])).collect();
-        let target = free.iter().map(|&i| form.slopes[i].to_rational()).collect();
-        exactly(walls.collect(), widths, target, basis)
+        let width = |i: usize| rational(self.upper[i]) - rational(self.lower[i]);
+        let widths: Vec<Rational> = free.iter().map(|&i| width(i)).collect();
+        let target: Vec<Rational> = free.iter().map(|&i| form.slopes[i].to_rational()).collect();
+        exactly(&walls.collect::<Vec<_>>(), &widths, &target, basis)
     }
 
     /// Whether a wall's half-space holds on all of the polytope (with room to spare, if it is strict).
@@ -146,7 +147,9 @@ impl<'a, W: Borrow<Wall>> Polytope<'a, W> {
                 count += 1.0;
             }
         }
-        middle.iter_mut().for_each(|m| *m /= count.max(1.0));
+        for m in &mut middle {
+            *m /= count.max(1.0);
+        }
         Inside { point: Some(middle), tight }
     }
 }

@@ -17,11 +17,18 @@ pub(super) struct Simplex {
     /// The inputs that are not fixed.
     free: Vec<usize>,
     widths: Vec<f64>,
-    /// d slopes and a constant for each wall.
+    /// d slopes and a constant for each wall, the largest slope 1; and what they were divided by.
     walls: Vec<f64>,
+    sizes: Vec<f64>,
     tableau: Vec<f64>,
     basis: Vec<usize>,
     costs: Vec<f64>,
+}
+
+/// The largest magnitude; 1 where there is none.
+fn largest(values: impl Iterator<Item = f64>) -> f64 {
+    let most = values.fold(0.0f64, |most, v| most.max(v.abs()));
+    if most > 0.0 { most } else { 1.0 }
 }
 
 /// The end of a program.
@@ -42,12 +49,25 @@ impl Simplex {
         let free: Vec<usize> = (0..lower.len()).filter(|&i| lower[i] < upper[i]).collect();
         let widths: Vec<f64> = free.iter().map(|&i| upper[i] - lower[i]).collect();
         let mut scaled = Vec::with_capacity(walls.len() * (free.len() + 1));
+        let mut sizes = Vec::with_capacity(walls.len());
         for wall in walls {
             let wall: &Wall = wall.borrow();
-            scaled.extend(free.iter().zip(&widths).map(|(&i, width)| wall.slopes[i] * width));
-            scaled.push(wall.slopes.iter().zip(lower).fold(wall.constant, |sum, (a, x)| sum + a * x));
+            let slopes = free.iter().zip(&widths).map(|(&i, width)| wall.slopes[i] * width);
+            let size = largest(slopes.clone());
+            scaled.extend(slopes.map(|slope| slope / size));
+            let corner = wall.slopes.iter().zip(lower).fold(wall.constant, |sum, (a, x)| sum + a * x);
+            scaled.push(corner / size);
+            sizes.push(size);
         }
-        Simplex { free, widths, walls: scaled, tableau: Vec::new(), basis: Vec::new(), costs: Vec::new() }
+        Simplex {
+            free,
+            widths,
+            walls: scaled,
+            sizes,
+            tableau: Vec::new(),
+            basis: Vec::new(),
+            costs: Vec::new(),
+        }
     }
 
     /// The least value of `slopes·x + constant` (of the box with this lower corner).
@@ -65,8 +85,9 @@ impl Simplex {
         self.costs.extend(std::iter::repeat_n(1.0, d));
         self.costs.push(0.0);
         let start = slopes.iter().zip(lower).fold(constant, |sum, (a, x)| sum + a * x);
+        let steepest = largest((0..d).map(|i| slopes[self.free[i]] * self.widths[i]));
         for i in 0..d {
-            let c = slopes[self.free[i]] * self.widths[i];
+            let c = slopes[self.free[i]] * self.widths[i] / steepest;
             let sign = if c < 0.0 { -1.0 } else { 1.0 };
             let row = &mut self.tableau[i * width..][..width];
             for k in 0..count {
@@ -115,12 +136,15 @@ impl Simplex {
         if let Some(entering) = ray.filter(|&k| k < count) {
             multipliers[entering] = 1.0;
         }
+        for (multiplier, size) in multipliers.iter_mut().zip(&self.sizes) {
+            *multiplier *= steepest / size;
+        }
         let mut point = lower.to_vec();
         for i in 0..d {
             point[self.free[i]] += self.widths[i] * self.costs[count + i].clamp(0.0, 1.0);
         }
         // The last entry of the costs is minus what the basis costs.
-        let value = if ray.is_some() { f64::INFINITY } else { start + self.costs[width - 1] };
+        let value = if ray.is_some() { f64::INFINITY } else { start + steepest * self.costs[width - 1] };
         Dual { value, multipliers, basis: self.basis.clone(), point }
     }
 
@@ -163,9 +187,9 @@ const MOST_EXACT: usize = 200;
 /// The program without rounding: walls `a·t + b ≥ 0` with 0 ≤ tᵢ ≤ widthᵢ, the form `c·t`. It begins with a basis of columns (walls,
 /// μ, ν) if that is one, and goes on by Bland's rule, so that it ends.
 pub(super) fn exactly(
-    walls: Vec<(Vec<Rational>, Rational)>,
-    widths: Vec<Rational>,
-    target: Vec<Rational>,
+    walls: &[(Vec<Rational>, Rational)],
+    widths: &[Rational],
+    target: &[Rational],
     basis: &[usize],
 ) -> Option<Exactly> {
     let (d, count) = (widths.len(), walls.len());
@@ -198,7 +222,7 @@ pub(super) fn exactly(
             let mut multipliers = vec![Rational::ZERO; count];
             for (row, &column) in tableau.rows.iter().zip(&tableau.basis) {
                 if column < count {
-                    multipliers[column] = row[width - 1].clone();
+                    multipliers[column].clone_from(&row[width - 1]);
                 }
             }
             return Some(Exactly::Least(multipliers));
