@@ -231,7 +231,10 @@ pub(crate) fn exact_falsehood(lines: &[Value], truth: &Truth, random: &mut Rando
             .collect();
         let rows = (truth.rows)(&x);
         let least = rows.iter().copied().fold(f64::INFINITY, f64::min);
-        if least < -SLACK && pieces.iter().any(|piece| depth(piece, &x, -1.0) > SLACK) {
+        let full = |piece: &Value| {
+            !piece["rows"].as_array().into_iter().flatten().any(|row| row["equality"] == true)
+        };
+        if least < -SLACK && pieces.iter().any(|piece| full(piece) && depth(piece, &x, -1.0) > SLACK) {
             return Some(format!("a piece holds {x:?}, where the rows are {rows:?}"));
         }
         let complete = lines[0]["status"] != "partial";

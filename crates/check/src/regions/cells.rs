@@ -241,7 +241,7 @@ impl Setting<'_> {
             for kink in usize::from(first)..usize::from(last) {
                 // At a kink that is only touched rounding cannot tell.
                 let at = kinks[kink];
-                for (bound, dual, sign) in [(low, &below, 1.0), (-high, &above, -1.0)] {
+                for (bound, dual, sign) in [(-high, &above, -1.0), (low, &below, 1.0)] {
                     if (bound - sign * at).abs() > near || dual.value - sign * at < -near {
                         continue;
                     }
@@ -431,6 +431,15 @@ impl Setting<'_> {
                 let Curve::Piecewise { kinks, .. } = curve else { return None };
                 let mut form = self.argument(&cell.phases, value, cut.element, None)?;
                 form.constant = form.constant.minus(&Dyadic::of(kinks[*kink]));
+                if form.slopes.iter().all(Dyadic::is_zero) {
+                    // One number on all of the cell: on one side.
+                    let side = if form.constant.sign().is_ge() {
+                        (kink + 1, usize::from(u8::MAX))
+                    } else {
+                        (0, *kink)
+                    };
+                    return Some(vec![with(Vec::new(), side.0, side.1)]);
+                }
                 let above = self.wall(&form, false);
                 let below = above.opposite(false);
                 Some(vec![
@@ -469,19 +478,28 @@ fn length(slopes: &[f64], lower: &[f64], upper: &[f64]) -> f64 {
     (0..slopes.len()).map(square).sum::<f64>().sqrt().max(f64::MIN_POSITIVE)
 }
 
-/// Leaves out walls that others imply and makes the box around the cell smaller; `false` if the cell is proved to be empty.
+/// Makes the box around the cell smaller, and leaves out walls that others imply; `false` if the cell is proved to be empty.
+///
+/// In the smaller box a wall w may be implied although it is needed to make that box. Of a cell P that has a point it may be
+/// left out all the same: from P to a point that only the others leave in, w would have to become 0, which it is nowhere on P.
 pub(super) fn narrow(cell: &mut Cell) -> bool {
     let (mut lower, mut upper) = (cell.lower.clone(), cell.upper.clone());
+    let mut middle = vec![0.0; lower.len()];
+    let free: Vec<usize> = (0..lower.len()).filter(|&i| lower[i] < upper[i]).collect();
     {
         let mut polytope = Polytope::new(&cell.walls, &cell.lower, &cell.upper);
-        for i in (0..lower.len()).filter(|&i| cell.lower[i] < cell.upper[i]) {
+        for &i in &free {
             let mut slopes = vec![0.0; lower.len()];
             slopes[i] = 1.0;
-            let (low, _) = polytope.least(&slopes, 0.0);
+            let (low, least) = polytope.least(&slopes, 0.0);
             slopes[i] = -1.0;
-            let (high, _) = polytope.least(&slopes, 0.0);
+            let (high, greatest) = polytope.least(&slopes, 0.0);
             if low == f64::INFINITY || high == f64::INFINITY {
                 return false;
+            }
+            for point in [&least.point, &greatest.point] {
+                let share = 0.5 / free.len() as f64;
+                middle.iter_mut().zip(point).for_each(|(m, p)| *m += share * p);
             }
             (lower[i], upper[i]) = (lower[i].max(low), upper[i].min(-high));
             if lower[i] >= upper[i] {
@@ -490,7 +508,12 @@ pub(super) fn narrow(cell: &mut Cell) -> bool {
             }
         }
     }
-    cell.walls = without_implied(std::mem::take(&mut cell.walls), &cell.lower, &cell.upper);
+    for i in (0..lower.len()).filter(|i| !free.contains(i)) {
+        middle[i] = lower[i];
+    }
     (cell.lower, cell.upper) = (lower, upper);
+    if cell.walls.iter().all(|wall| wall.exact.at(&middle).sign().is_ge()) {
+        cell.walls = without_implied(std::mem::take(&mut cell.walls), &cell.lower, &cell.upper);
+    }
     true
 }

@@ -142,14 +142,11 @@ impl Setting<'_> {
 /// The polytope of some walls in a cell's box; `None` if there is no point, for certain.
 fn part(walls: Vec<Arc<Wall>>, cell: &Cell, region: usize) -> Option<Part> {
     let mut own = Cell { walls, ..cell.clone() };
-    if !super::cells::narrow(&mut own) {
+    if Polytope::new(&own.walls, &own.lower, &own.upper).is_empty() || !super::cells::narrow(&mut own) {
         return None;
     }
     let Cell { walls, lower, upper, .. } = own;
     let mut polytope = Polytope::new(&walls, &lower, &upper);
-    if polytope.is_empty() {
-        return None;
-    }
     let inside = polytope.inside();
     let free: Vec<usize> = (0..lower.len()).filter(|&i| lower[i] < upper[i]).collect();
     let flat: Vec<usize> =

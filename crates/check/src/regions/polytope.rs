@@ -40,7 +40,7 @@ impl<'a, W: Borrow<Wall>> Polytope<'a, W> {
     /// How large a form may be on the box, for what counts as near to 0.
     pub(super) fn near(&self, slopes: &[f64], constant: f64) -> f64 {
         let reach = |i: usize| slopes[i].abs() * self.lower[i].abs().max(self.upper[i].abs());
-        NEARLY * (constant.abs() + (0..slopes.len()).map(reach).sum::<f64>())
+        NEARLY * (constant.abs() + (0..slopes.len()).map(reach).sum::<f64>()) + f64::MIN_POSITIVE.sqrt()
     }
 
     /// Whether `form ≥ 0` (`> 0` with `strict`) follows without rounding, by the multipliers of a program in doubles or by those
