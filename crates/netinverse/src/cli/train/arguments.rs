@@ -128,6 +128,16 @@ pub(crate) struct SweepOptions {
     /// The weights of the reconstruction
     #[arg(long, value_delimiter = ',', value_name = "LAMBDA,…", default_value = "1,3,10,30")]
     pub(crate) lambdas: Vec<f32>,
+    /// Train everything from N seeds, SEED on: means and the worst; each seed holds out other rows
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) seeds: u16,
+    /// Step sizes of the autoencoder: the best on the rows held out counts [default: --rate]
+    #[arg(long, value_delimiter = ',', value_name = "R,…")]
+    pub(crate) rates: Vec<f32>,
+    /// Choose the LAMBDA that gives the rows held out back best among those whose accuracy on them is at most this share below
+    /// that of the plain classifier
+    #[arg(long, value_name = "SHARE", default_value_t = 0.005, allow_negative_numbers = true)]
+    pub(crate) cost: f64,
     /// The number of classes [default: the largest label + 1]
     #[arg(long, value_name = "K")]
     pub(crate) classes: Option<usize>,
