@@ -1,14 +1,13 @@
 //! `netinverse train inverse`.
 
-use netinverse_base::{Budget, Error, Place, Result, ResultExt as _, Rng};
-use netinverse_data::{RowsOptions, read_rows};
+use netinverse_base::{Budget, Error, Place, Result, Rng};
 use netinverse_network::{ImportOptions, Network};
 use netinverse_train::{Family as _, LearnedInverse, Lesson};
 
 use super::answer::{Measure, Trained, finish};
 use super::arguments::InverseOptions;
 use super::course::{self, Files};
-use super::samples::Samples;
+use super::samples::{self, Samples};
 use super::yardsticks;
 use crate::cli::{Console, Outcome, budget};
 
@@ -26,7 +25,7 @@ pub(super) fn run(options: &InverseOptions, console: &Console) -> Result<Outcome
         console.line(&format!("note: {warning}"));
     }
     let bounds = bounds(options, &network)?;
-    let samples = samples(options, &network, bounds.as_deref(), &budget)?;
+    let samples = rows(options, &network, bounds.as_deref(), &budget)?;
     let mut family = LearnedInverse::new(
         &network,
         &samples.train.x,
@@ -92,23 +91,11 @@ fn bounds(options: &InverseOptions, network: &Network) -> Result<Option<Vec<[f64
     let Some(spec) = &options.bounds else {
         return Ok(network.input_bounds().map(<[[f64; 2]]>::to_vec));
     };
-    let at = || Place::Option("--bounds".into());
-    let rows = read_rows(spec, &RowsOptions { columns: Some(2), ..RowsOptions::default() }).at(at)?;
-    if rows.rows != 1 && rows.rows != n {
-        return Err(Error::input(format!("{} intervals, the network has {n} inputs", rows.rows))
-            .at(at())
-            .hint("give one row lo,hi for each input, or a single row for all"));
-    }
-    let row = |i: usize| rows.row(if rows.rows == 1 { 0 } else { i });
-    if let Some(i) = (0..n).find(|&i| row(i)[0] > row(i)[1]) {
-        let message = format!("the lower bound {} is above the upper one, {}", row(i)[0], row(i)[1]);
-        return Err(Error::input(message).at(Place::Row(i)).at(at()));
-    }
-    Ok(Some((0..n).map(|i| [row(i)[0], row(i)[1]]).collect()))
+    samples::intervals(spec, n).map(Some)
 }
 
 /// The rows of `--data`, or inputs drawn in the bounds.
-fn samples(
+fn rows(
     options: &InverseOptions,
     network: &Network,
     bounds: Option<&[[f64; 2]]>,
