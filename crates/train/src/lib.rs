@@ -16,6 +16,9 @@
 //!   pulled towards the data; [`Surjective`]: classifiers with an exact right inverse; [`Bijective`]: densities by coupling blocks; [`BiLipschitz`]: square maps between
 //!   given factors of distances; [`LearnedInverse`]: an inverse of a network that stays as it is.
 //!
+//! [`polish`] takes what a learned inverse gives on to an input with the very outputs; [`Distortion`] says how far a square map changes
+//! distances.
+//!
 //! The same seed gives the same weights bit for bit, whatever the number of threads.
 
 mod assembly;
@@ -28,6 +31,7 @@ mod mlp;
 mod objective;
 mod optimizer;
 mod orthogonal;
+mod polish;
 mod stack;
 mod trainer;
 mod weights;
@@ -43,5 +47,6 @@ pub use loss::{Loss, Targets};
 pub use mlp::{Activation, Mlp};
 pub use objective::{Objective, Part, Term};
 pub use optimizer::{Optimizer, Schedule};
+pub use polish::polish;
 pub use trainer::{Keeping, Lesson, Recipe, TrainReport, measure_lesson, train};
 pub use weights::{Weight, Weights};

@@ -283,6 +283,9 @@ pub(crate) struct InverseOptions {
     /// The weight of |g(f(x)) - x|² beside |f(g(y)) - y|²
     #[arg(long, value_name = "BETA", default_value_t = 0.01, allow_negative_numbers = true)]
     pub(crate) beta: f32,
+    /// Say too how near g(y) comes after at most N steps of Gauss-Newton from there, in the bounds
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) polish: usize,
     #[command(flatten)]
     pub(crate) layers: LayerOptions,
     #[command(flatten)]

@@ -2,7 +2,7 @@
 
 use netinverse_base::{Budget, Error, Place, Result, Rng};
 use netinverse_network::{ImportOptions, Network};
-use netinverse_train::{Family as _, LearnedInverse, Lesson};
+use netinverse_train::{Family as _, LearnedInverse, Lesson, polish};
 
 use super::answer::{Measure, Trained, finish};
 use super::arguments::InverseOptions;
@@ -11,6 +11,8 @@ use super::samples::{self, Samples};
 use super::yardsticks;
 use crate::cli::{Console, Outcome, budget};
 
+/// Rows that are polished at most.
+const POLISHED: usize = 1000;
 /// The random stream of inputs that are drawn.
 const DRAW_STREAM: u64 = 0xD4A3;
 
@@ -52,27 +54,34 @@ pub(super) fn run(options: &InverseOptions, console: &Console) -> Result<Outcome
     let back = yardsticks::outputs(&g, &y);
     let again = yardsticks::outputs(&network, &back);
     let m = network.output_size();
-    let mut misses: Vec<f64> = again
+    let misses: Vec<f64> = again
         .chunks(m)
         .zip(y.chunks(m))
         .map(|(a, b)| a.iter().zip(b).map(|(a, b)| f64::from((a - b).abs())).fold(0.0, f64::max))
         .collect();
-    misses.sort_by(f64::total_cmp);
-    let centre = misses[misses.len() / 2];
-    let measures = vec![
-        Measure::new(
-            "round_trip",
-            yardsticks::relative(&again, &y),
-            "relative error of f(g(y)) for y = f(x)",
-        ),
-        Measure::new("residual_median", centre, "largest |f(g(y)) - y| of a row: the median row"),
-        Measure::new("residual_worst", misses[misses.len() - 1], "the same: the worst row"),
-        Measure::new(
-            "reconstruction_error",
-            yardsticks::mean_square(&back, &set.x),
-            "mean squared error an input of g(f(x))",
-        ),
-    ];
+    let mut measures = vec![Measure::new(
+        "round_trip",
+        yardsticks::relative(&again, &y),
+        "relative error of f(g(y)) for y = f(x)",
+    )];
+    let text = ["largest |f(g(y)) - y| of a row: the median row".into(), "the same: the worst row".into()];
+    measures.extend(median_and_worst(["residual_median", "residual_worst"], misses, text));
+    if options.polish > 0 {
+        let rows = set.rows.min(POLISHED);
+        let wide =
+            |values: &[f32], size: usize| values[..rows * size].iter().map(|&v| f64::from(v)).collect();
+        let mut x: Vec<f64> = wide(&back, network.input_size());
+        let y: Vec<f64> = wide(&y, m);
+        let left = polish(&network, bounds.as_deref(), &mut x, &y, options.polish);
+        let after = format!("after {} steps of Gauss-Newton, of {rows} rows", options.polish);
+        let text = [format!("{after}: the median row"), format!("{after}: the worst row")];
+        measures.extend(median_and_worst(["polished_median", "polished_worst"], left, text));
+    }
+    measures.push(Measure::new(
+        "reconstruction_error",
+        yardsticks::mean_square(&back, &set.x),
+        "mean squared error an input of g(f(x))",
+    ));
     let trained = Trained {
         name: "learned inverse",
         family: &family,
@@ -83,6 +92,14 @@ pub(super) fn run(options: &InverseOptions, console: &Console) -> Result<Outcome
         sizes: (network.input_size(), m),
     };
     finish(trained, &course, &samples, &options.course, console)
+}
+
+/// Of what is left of each row.
+fn median_and_worst(names: [&'static str; 2], mut left: Vec<f64>, text: [String; 2]) -> [Measure; 2] {
+    left.sort_by(f64::total_cmp);
+    let [median, worst] = text;
+    let last = left.len() - 1;
+    [Measure::new(names[0], left[left.len() / 2], median), Measure::new(names[1], left[last], worst)]
 }
 
 /// An interval for each input, from the option or the network's file.
