@@ -51,7 +51,7 @@ fn pairs(n: usize, count: usize, size: f64) -> (Vec<f64>, Vec<f64>) {
         .enumerate()
         .map(|(i, &v)| {
             let near = (v + 1e-3 * size * rng.normal()).clamp(-size, size);
-            if i / n % 2 == 0 { near } else { rng.range(-size, size) }
+            if (i / n).is_multiple_of(2) { near } else { rng.range(-size, size) }
         })
         .collect();
     (x, other)

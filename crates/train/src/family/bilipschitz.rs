@@ -89,7 +89,7 @@ impl BiLipschitz {
             return Err(Error::input(format!("μ = {lower} and ν = {upper} leave {layers} layers nothing"))
                 .hint("take them further apart, or fewer layers"));
         }
-        let centre = f64::from(((low + high) / 2.0) as f32);
+        let centre = f64::from(f64::midpoint(low, high) as f32);
         let half_width = f64::from(((high - low) / 2.0) as f32);
         let mut rng = Rng::new(seed, 0);
         let mut weights = Weights::new();

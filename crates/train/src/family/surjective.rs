@@ -75,12 +75,25 @@ impl Surjective {
         Ok((shift, assembly.function("s", Function::Tanh, scale)?))
     }
 
+    /// u₀ ⊙ exp s
+    fn stretch(assembly: &mut Assembly<'_>, along: ValueId, scale: ValueId) -> Result<ValueId> {
+        let factor = assembly.function("factor", Function::Exp, scale)?;
+        assembly.multiply("scaled", along, factor)
+    }
+
+    /// (left ⊙ exp −s) Qᵀ
+    fn undo(&self, assembly: &mut Assembly<'_>, left: ValueId, scale: ValueId) -> Result<ValueId> {
+        let minus = assembly.sum("minus_s", &[(scale, -1.0)])?;
+        let divisor = assembly.function("divisor", Function::Exp, minus)?;
+        let along = assembly.multiply("along", left, divisor)?;
+        assembly.dense_transposed("inside", along, self.q, None)
+    }
+
     /// f(x)
     fn forward(&self, assembly: &mut Assembly<'_>, x: ValueId) -> Result<ValueId> {
         let (along, rest) = self.split(assembly, x)?;
         let (shift, scale) = self.shift_and_scale(assembly, rest)?;
-        let factor = assembly.function("factor", Function::Exp, scale)?;
-        let scaled = assembly.multiply("scaled", along, factor)?;
+        let scaled = Self::stretch(assembly, along, scale)?;
         assembly.sum("y", &[(scaled, 1.0), (shift, 1.0)])
     }
 
@@ -88,26 +101,19 @@ impl Surjective {
     fn preimage(&self, assembly: &mut Assembly<'_>, y: ValueId, v: ValueId) -> Result<ValueId> {
         let (_, rest) = self.split(assembly, v)?;
         let (shift, scale) = self.shift_and_scale(assembly, rest)?;
-        let minus = assembly.sum("minus_s", &[(scale, -1.0)])?;
-        let factor = assembly.function("divisor", Function::Exp, minus)?;
         let left = assembly.sum("left", &[(y, 1.0), (shift, -1.0)])?;
-        let along = assembly.multiply("along", left, factor)?;
-        let inside = assembly.dense_transposed("inside", along, self.q, None)?;
+        let inside = self.undo(assembly, left, scale)?;
         assembly.sum("x", &[(rest, 1.0), (inside, 1.0)])
     }
 
-    /// f⁺(y, v), and once more what f makes of it corrected along Q: what the stored Q and float32 have left is nearly undone.
+    /// f⁺(y, v), corrected along Q once by what f makes of it: what the stored Q and float32 have left is nearly undone.
     fn corrected(&self, assembly: &mut Assembly<'_>, y: ValueId, v: ValueId) -> Result<ValueId> {
         let first = self.preimage(assembly, y, v)?;
         let (along, rest) = self.split(assembly, first)?;
         let (shift, scale) = self.shift_and_scale(assembly, rest)?;
-        let factor = assembly.function("factor", Function::Exp, scale)?;
-        let scaled = assembly.multiply("scaled", along, factor)?;
+        let scaled = Self::stretch(assembly, along, scale)?;
         let left = assembly.sum("residual", &[(y, 1.0), (shift, -1.0), (scaled, -1.0)])?;
-        let minus = assembly.sum("minus_s", &[(scale, -1.0)])?;
-        let divisor = assembly.function("divisor", Function::Exp, minus)?;
-        let along = assembly.multiply("correction", left, divisor)?;
-        let inside = assembly.dense_transposed("inside", along, self.q, None)?;
+        let inside = self.undo(assembly, left, scale)?;
         assembly.sum("x", &[(first, 1.0), (inside, 1.0)])
     }
 

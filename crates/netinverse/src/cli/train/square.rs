@@ -235,7 +235,7 @@ fn measured(f: &Network, bounds: &[[f64; 2]], pairs: usize, budget: &Budget) -> 
                 let own = rng.range(low, high);
                 x.push(own);
                 let near = (own + 1e-3 * (high - low) * rng.normal()).clamp(low, high);
-                other.push(if row % 2 == 0 { near } else { rng.range(low, high) });
+                other.push(if row.is_multiple_of(2) { near } else { rng.range(low, high) });
             }
         }
         if let Some(own) = Distortion::measured(f, &x, &other) {
