@@ -294,7 +294,9 @@ fn a_sweep_trades_accuracy_for_reconstruction() {
         let seeds: Vec<u64> = runs(row).iter().map(|run| run["seed"].as_u64().unwrap()).collect();
         assert_eq!(seeds, [0, 1]);
         let errors: Vec<f64> = runs(row).iter().map(|run| number(run, "reconstruction_error")).collect();
-        assert!((number(&rows[row], "reconstruction_error") - (errors[0] + errors[1]) / 2.0).abs() < 1e-12);
+        assert!(
+            (number(&rows[row], "reconstruction_error") - f64::midpoint(errors[0], errors[1])).abs() < 1e-12
+        );
         assert_eq!(number(&rows[row], "worst_reconstruction_error"), errors[0].max(errors[1]));
     }
     // The smaller step size hardly moves the autoencoder.
