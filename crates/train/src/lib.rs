@@ -16,7 +16,7 @@
 //!   pulled towards the data; [`Surjective`]: classifiers with an exact right inverse; [`Bijective`]: densities by coupling blocks; [`BiLipschitz`]: square maps between
 //!   given factors of distances; [`LearnedInverse`]: an inverse of a network that stays as it is.
 //!
-//! [`polish`] takes what a learned inverse gives on to an input with the very outputs; [`Distortion`] says how far a square map changes
+//! [`polish()`] takes what a learned inverse gives on to an input with the very outputs; [`Distortion`] says how far a square map changes
 //! distances.
 //!
 //! The same seed gives the same weights bit for bit, whatever the number of threads.
