@@ -17,6 +17,6 @@ pub mod sheet;
 pub mod text;
 
 pub use inversion::{
-    Answer, Certificate, CertificateKind, Evaluations, Inversion, Line, Model, Nearest, Optimality, Query,
-    SCHEMA, Status, Stopped,
+    Answer, Certificate, CertificateKind, DistanceProof, Evaluations, Inversion, Line, Model, Nearest,
+    Optimality, Query, SCHEMA, Status, Stopped,
 };
