@@ -82,6 +82,9 @@ impl Ball {
 
     /// A point of the box near where the form is least in the ball: a guess.
     pub(crate) fn lowest(&self, slopes: &[f64], lower: &[f64], upper: &[f64]) -> Vec<f64> {
+        if self.norm == Norm::L1 {
+            return self.spend(slopes, lower, upper).1;
+        }
         let multiplier = self.multiplier(slopes, lower, upper);
         (0..slopes.len()).map(|i| self.lowest_of(i, slopes[i], multiplier, lower[i], upper[i])).collect()
     }
@@ -136,23 +139,32 @@ impl Ball {
         sum
     }
 
+    /// The radius spent on one coordinate after the other, those first that gain most by it, in the first norm: what the last
+    /// one gains, and where that leads.
+    fn spend(&self, slopes: &[f64], lower: &[f64], upper: &[f64]) -> (f64, Vec<f64>) {
+        let gain = |i: usize| slopes[i].abs() / self.weights[i];
+        let mut x: Vec<f64> = (0..slopes.len()).map(|i| self.centre[i].max(lower[i]).min(upper[i])).collect();
+        let mut order: Vec<usize> = (0..slopes.len()).filter(|&i| slopes[i] != 0.0).collect();
+        order.sort_by(|&a, &b| gain(b).total_cmp(&gain(a)));
+        let spent = |i: usize| self.weights[i] * (x[i] - self.centre[i]).abs();
+        let mut left = self.radius - (0..slopes.len()).map(spent).sum::<f64>();
+        for i in order {
+            let room = if slopes[i] > 0.0 { x[i] - lower[i] } else { upper[i] - x[i] };
+            let go = room.min(left.max(0.0) / self.weights[i]);
+            x[i] -= go.copysign(slopes[i]);
+            left -= self.weights[i] * room;
+            if left <= 0.0 {
+                return (gain(i), x);
+            }
+        }
+        (0.0, x)
+    }
+
     /// The multiplier at which the point where the penalised form is least comes to lie on the sphere, about.
     fn multiplier(&self, slopes: &[f64], lower: &[f64], upper: &[f64]) -> f64 {
         let size = |i: usize| slopes[i].abs() / self.weights[i];
         if self.norm == Norm::L1 {
-            let near = |i: usize| self.centre[i].max(lower[i]).min(upper[i]);
-            let mut order: Vec<usize> = (0..slopes.len()).filter(|&i| slopes[i] != 0.0).collect();
-            order.sort_by(|&a, &b| size(b).total_cmp(&size(a)));
-            let spent = |i: usize| self.weights[i] * (near(i) - self.centre[i]).abs();
-            let mut left = self.radius - (0..slopes.len()).map(spent).sum::<f64>();
-            for &i in &order {
-                let room = if slopes[i] > 0.0 { near(i) - lower[i] } else { upper[i] - near(i) };
-                left -= self.weights[i] * room;
-                if left <= 0.0 {
-                    return size(i);
-                }
-            }
-            return 0.0;
+            return self.spend(slopes, lower, upper).0;
         }
         let beyond = |multiplier: f64| {
             let term = |i: usize| {

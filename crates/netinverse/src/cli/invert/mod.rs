@@ -58,7 +58,7 @@ pub(crate) fn run(options: &InvertOptions, console: &Console) -> Result<Outcome>
     }
 
     let run = Run { options, prepared: &prepared, hash: &hash, budget: &budget, console };
-    let (mut queries, stopped) = match (&options.file, format) {
+    let (queries, stopped) = match (&options.file, format) {
         // Lines are written as they come.
         (Some(path), Some(FileFormat::Jsonl)) => {
             let mut result = None;
@@ -72,7 +72,7 @@ pub(crate) fn run(options: &InvertOptions, console: &Console) -> Result<Outcome>
     };
     console.clear();
     if let Some(path) = &options.proof {
-        proof::write(path, &model, options.output.as_deref(), prepared.problem(), &mut queries)?;
+        proof::write(path, &model, options.output.as_deref(), prepared.problem(), &queries)?;
         console.line(&format!("written: {}", path.display()));
     }
     let inversion = Inversion {
