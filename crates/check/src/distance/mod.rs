@@ -47,7 +47,7 @@ pub(crate) fn check(text: &str, context: &Context, report: &mut Report) -> Resul
     if weights.len() != n || !weights.iter().all(|w| w.is_finite() && *w > 0.0) {
         return Err(refuse(1, "weights", "they are not one positive number for each input"));
     }
-    report.claim = format!("{} rows: distances ({}) and that nothing is nearer", rows.len(), head.norm);
+    report.claim = format!("distances ({}) in {} rows, and that nothing is nearer", head.norm, rows.len());
     for own in &rows {
         let centre = own.said.near.clone();
         if centre.len() != n {
@@ -159,10 +159,8 @@ fn witness(
         return wrong("it is not one number for each input");
     }
     let exact: Vec<Rational> = x.iter().map(|&v| rational(v)).collect();
-    // A row without a bound states its question in the cases only where there are some.
-    let asked = (!own.cases.is_empty()).then_some(question);
     let relaxed = stated.map(relaxed);
-    for question in asked.into_iter().chain(&relaxed) {
+    for question in std::iter::once(question).chain(&relaxed) {
         match holds(network, question, &exact).0 {
             Some(true) => {}
             Some(false) => return wrong("it does not satisfy the question"),
