@@ -24,10 +24,14 @@ fn options(folder: &Path) -> Options {
     Options { answer: folder.join("proof.jsonl"), model: folder.join("net.onnx"), ..Options::default() }
 }
 
+/// The lines as a file.
+fn file(lines: &[Value]) -> String {
+    lines.iter().map(Value::to_string).collect::<Vec<_>>().join("\n")
+}
+
 /// The verdict on some lines, where the question is `asked`.
 fn judge(folder: &Path, lines: &[Value], asked: Option<(&str, [f64; 2])>) -> Report {
-    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-    std::fs::write(folder.join("proof.jsonl"), text).unwrap();
+    std::fs::write(folder.join("proof.jsonl"), file(lines)).unwrap();
     let (condition, bounds) = asked.map_or((None, None), |(c, b)| (Some(c.to_string()), Some(vec![b])));
     check(&Options { condition, bounds, ..options(folder) }).unwrap()
 }
@@ -164,8 +168,7 @@ fn every_lie_is_refused_for_its_reason() {
             lie(&|l| drop(l[at].as_object_mut().unwrap().remove("split")), &["box"]);
         }
         // What is no number is no file.
-        let text = lines.iter().map(|line| format!("{line}\n")).collect::<String>();
-        let broken = text.replacen("\"near\":[", "\"near\":[NaN,", 1);
+        let broken = file(&lines).replacen("\"near\":[", "\"near\":[NaN,", 1);
         std::fs::write(folder.path().join("proof.jsonl"), broken).unwrap();
         assert!(check(&options(folder.path())).is_err());
     }

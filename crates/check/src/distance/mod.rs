@@ -25,7 +25,7 @@ pub(crate) fn check(text: &str, context: &Context, report: &mut Report) -> Resul
         return Err(refuse(1, "model", reason));
     }
     let asked = context.stated.clone().map(|mut asked| {
-        asked.output = head.output.clone();
+        asked.output.clone_from(&head.output);
         asked
     });
     let read = asked.as_ref().map(crate::question::Asked::read).transpose()?;
@@ -81,7 +81,8 @@ fn row(
     if !report.question.is_empty() {
         report.question += "\n";
     }
-    report.question += &format!("row {}, from {}: {words}", own.said.row, point(&ball.centre));
+    let from = format!("row {}, from {}: {words}", own.said.row, point(&ball.centre));
+    report.question += &from;
     witness(own, network, &question, stated, ball)?;
     // Nothing is nearer than 0.
     if ball.radius == 0.0 {
@@ -169,8 +170,7 @@ fn witness(
     }
     let measure = |d: f64| if ball.norm == Norm::L2 { rational(d) * rational(d) } else { rational(d) };
     let far = ball.measure(x);
-    if !(said >= 0.0
-        && said < 1e150
+    if !((0.0..1e150).contains(&said)
         && measure(said * (1.0 - ROUNDED)) <= far
         && far <= measure(said * (1.0 + ROUNDED)))
     {
