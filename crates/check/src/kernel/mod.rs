@@ -6,6 +6,7 @@
 //! | `curve` | values of functions enclosed, lines above and below them |
 //! | `network` | matrix products with counted roundings |
 //! | `forward`, `backward` | bounds of a network on a box |
+//! | `ball` | what a linear form is at least within a distance of a point |
 //! | `directed` | the same by intervals rounded operation by operation |
 //! | `exact` | the same without rounding |
 //! | `volume`, `quick` | volumes, without rounding and in bounds |
@@ -13,6 +14,7 @@
 //! | `prove` | whether rows hold or fail on a box, forms lie below them, polytopes lie inside |
 
 mod backward;
+mod ball;
 mod curve;
 mod directed;
 mod exact;
@@ -27,6 +29,7 @@ mod tests;
 mod volume;
 
 pub(crate) use backward::{Choice, Forms, least, push, unstable};
+pub(crate) use ball::{Ball, Norm};
 pub(crate) use curve::Curve;
 pub(crate) use exact::evaluate;
 pub(crate) use network::{Map, Matrix, Network, Op, Step, padded};
