@@ -1,8 +1,9 @@
-"""Answers of `netinverse preimage` and `netinverse verify -o`, checked: verdicts, and seconds of the check beside those of production.
+"""Answers of `netinverse preimage`, `verify -o` and `invert --certify --proof`, checked: verdicts, and seconds of the check beside those of production.
 
     NETINVERSE_DATA=DIR python3 benches/check.py preimage [--binary target/release/netinverse] [--limit 30]
     NETINVERSE_DATA=DIR python3 benches/check.py acasxu [--every 1] [--only TEXT]
     NETINVERSE_DATA=DIR python3 benches/check.py mnistfc [--only 256x2] [--timeout 60]
+    NETINVERSE_DATA=DIR python3 benches/check.py certify [--only "256x2 linf"] [--digits 10]
 
 Whole processes, one after the other on the same cores. PASS where every answer is confirmed, in at most five times its production time
 (or a quarter of a second, below which starting up is what is measured).
@@ -30,6 +31,9 @@ TASKS = [
     ("lunarlander_hard", "lunarlander", 0.90),
     ("dubinsrejoin", "dubinsrejoin", 0.75),
 ]
+
+# network, norm
+DISTANCES = [("256x2", "linf"), ("256x4", "linf"), ("256x2", "l2")]
 
 
 def run(command):
@@ -67,31 +71,50 @@ def produce_proofs(options, folder, suite):
         yield f"{model.stem} {query.stem} {verdict}", answer, model, query, seconds
 
 
+def produce_distances(options, folder):
+    data = pathlib.Path(options.data)
+    for network, norm in DISTANCES:
+        for digit in range(options.digits):
+            if options.only not in f"{network} {norm} {digit}":
+                continue
+            answer = folder / "proof.jsonl"
+            answer.unlink(missing_ok=True)
+            model = data / f"mnistfc/mnist-net_{network}.onnx"
+            command = [options.binary, "invert", model, "--class", "other", "--bounds", "0,1", "--norm", norm, "--certify"]
+            command += ["--near", data / "mnist/t10k-images-idx3-ubyte.gz", "--rows", f"{digit}..{digit + 1}"]
+            _, seconds = run(command + ["--proof", answer])
+            # The question is another class than that of the digit, which the proof states in rows.
+            yield f"{network} {norm} digit {digit}", answer, model, None, seconds
+
+
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("suite", choices=["preimage", "acasxu", "mnistfc"])
+    parser.add_argument("suite", choices=["preimage", "acasxu", "mnistfc", "certify"])
     parser.add_argument("--data", default=os.environ.get("NETINVERSE_DATA"))
     parser.add_argument("--binary", default="target/release/netinverse")
     parser.add_argument("--limit", default="30", help="seconds for each paving")
     parser.add_argument("--timeout", default="60", help="seconds for each proof")
     parser.add_argument("--every", type=int, default=1, help="take every so manieth instance")
     parser.add_argument("--only", default="")
+    parser.add_argument("--digits", type=int, default=10, help="MNIST test digits, for certify")
     options = parser.parse_args()
     if not options.data:
         sys.exit("give the folder of networks: --data DIR or NETINVERSE_DATA")
     counts, slow, sums = {}, 0, [0.0, 0.0]
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        answers = (
-            produce_preimages(options, folder)
-            if options.suite == "preimage"
-            else produce_proofs(options, folder, options.suite)
-        )
+        if options.suite == "preimage":
+            answers = produce_preimages(options, folder)
+        elif options.suite == "certify":
+            answers = produce_distances(options, folder)
+        else:
+            answers = produce_proofs(options, folder, options.suite)
         for label, answer, model, spec, produced in answers:
             if not answer.exists():
                 print(f"{label:48} no answer", flush=True)
                 continue
-            command = [options.binary, "check", answer, "--model", model, "--spec", spec, "--format", "json"]
+            command = [options.binary, "check", answer, "--model", model, "--format", "json"]
+            command += [] if spec is None else ["--spec", spec]
             done, seconds = run(command)
             report = json.loads(done.stdout) if done.stdout else {"verdict": "error", "why": done.stderr.strip()}
             verdict = report["verdict"]

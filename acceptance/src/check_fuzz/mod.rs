@@ -1,5 +1,6 @@
 //! Answers changed at random and checked: never a panic, and never `confirmed` where something is certainly false.
 
+mod distances;
 mod mutation;
 
 use std::fmt::Write as _;
@@ -23,6 +24,9 @@ use mutation::{Random, Truth};
 
 /// The condition that the networks' answers are about.
 const CONDITION: &str = "y0 >= y1 && y0 >= y2";
+
+/// A claim of a changed answer that is certainly false.
+type Falsehood = fn(&[Value], &Truth, &mut Random) -> Option<String>;
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -52,61 +56,69 @@ pub(crate) fn run(options: &Options) -> Result<Verdict> {
         let network = Mlp::new(&sizes, Activation::Relu, Activation::Identity, options.seed + number as u64)?
             .network()?;
         network.write(&path)?;
-        // Pavings, pavings with outer pieces, exact answers.
-        let exact = number % 3 == 2;
-        let lines = if exact { exact_answer(&path)? } else { paving(&path, number % 2 == 1)? };
         let evaluator = Evaluator::<f64>::new(&network);
         let rows = |x: &[f64]| {
             let mut y = vec![0.0; 3];
             evaluator.forward(x, &mut y);
             vec![y[0] - y[1], y[0] - y[2]]
         };
-        let volume = |side: &str| lines[0]["volume"][side].as_f64().unwrap_or(f64::NAN);
+        let of_sets = paving(&path, number % 2 == 1)?;
+        let volume = |side: &str| of_sets[0]["volume"][side].as_f64().unwrap_or(f64::NAN);
         let truth = Truth {
             rows: &rows,
             lower: vec![-1.0; 2],
             upper: vec![1.0; 2],
             volume: (volume("lower"), volume("upper")),
         };
-        let answer = folder.path().join("answer.preimage");
-        let asked = CheckOptions {
-            answer: answer.clone(),
-            model: path.clone(),
-            condition: Some(CONDITION.into()),
-            bounds: Some(vec![[-1.0, 1.0]]),
-            ..CheckOptions::default()
-        };
-        for round in 0..options.count / options.networks.max(1) {
-            let mut changed = lines.clone();
-            if round > 0 {
-                mutation::mutate(&mut changed, &mut random);
-            }
-            let mut text = mutation::file(&changed, Some(&hash)).into_bytes();
-            if round % 16 == 15 {
-                // Bytes that need not be JSON, nor UTF-8.
-                let at = random.below(text.len());
-                text[at] = random.bits() as u8;
-            }
-            std::fs::write(&answer, &text).map_err(|error| Error::io(&answer, &error))?;
-            match catch_unwind(AssertUnwindSafe(|| check(&asked))) {
-                Err(_) => {
-                    panics += 1;
-                    println!("a panic: network {number}, round {round}");
+        let of_distances = distances::proof(&path, CONDITION, number)?;
+        let of_regions = exact_answer(&path)?;
+        let answers: [(&str, &[Value], Falsehood); 3] = [
+            ("answer.preimage", &of_sets, mutation::falsehood),
+            ("exact.preimage", &of_regions, mutation::exact_falsehood),
+            ("proof.jsonl", &of_distances, distances::falsehood),
+        ];
+        for (name, lines, falsehood) in answers {
+            let asked = CheckOptions {
+                answer: folder.path().join(name),
+                model: path.clone(),
+                condition: Some(CONDITION.into()),
+                bounds: Some(vec![[-1.0, 1.0]]),
+                ..CheckOptions::default()
+            };
+            for round in 0..options.count / (3 * options.networks.max(1)) {
+                let mut changed = lines.to_vec();
+                if round > 0 {
+                    mutation::mutate(&mut changed, &mut random);
                 }
-                Ok(Err(_)) => counts[3] += 1,
-                Ok(Ok(report)) => {
-                    counts[report.verdict as usize] += 1;
-                    if report.verdict == Checked::Confirmed
-                        && let Some(lie) = falsehood(exact, &changed, &truth, &mut random)
-                    {
-                        lies += 1;
-                        println!("confirmed, and false: network {number}, round {round}: {lie}");
-                    } else if round == 0 && report.verdict != Checked::Confirmed {
-                        lies += 1;
-                        println!(
-                            "a true answer is not confirmed: network {number}: {:?}",
-                            report.first_failure
-                        );
+                let ending: Option<mutation::Hash> =
+                    if name.ends_with("preimage") { Some(&hash) } else { None };
+                let mut text = mutation::file(&changed, ending).into_bytes();
+                if round % 16 == 15 {
+                    // Bytes that need not be JSON, nor UTF-8.
+                    let at = random.below(text.len());
+                    text[at] = random.bits() as u8;
+                }
+                std::fs::write(&asked.answer, &text).map_err(|error| Error::io(&asked.answer, &error))?;
+                match catch_unwind(AssertUnwindSafe(|| check(&asked))) {
+                    Err(_) => {
+                        panics += 1;
+                        println!("a panic: {name}, network {number}, round {round}");
+                    }
+                    Ok(Err(_)) => counts[3] += 1,
+                    Ok(Ok(report)) => {
+                        counts[report.verdict as usize] += 1;
+                        if report.verdict == Checked::Confirmed
+                            && let Some(lie) = falsehood(&changed, &truth, &mut random)
+                        {
+                            lies += 1;
+                            println!("confirmed, and false: {name}, network {number}, round {round}: {lie}");
+                        } else if round == 0 && report.verdict != Checked::Confirmed {
+                            lies += 1;
+                            println!(
+                                "a true answer is not confirmed: {name}, network {number}: {:?}",
+                                report.first_failure
+                            );
+                        }
                     }
                 }
             }
@@ -154,15 +166,6 @@ fn question(network: &Network, bounder: &Bounder) -> Result<(Question, Asked)> {
         Asked { condition: Some(CONDITION.into()), bounds: Some(vec![[-1.0, 1.0]]), ..Asked::default() };
     let question = Question::new(bounder, &asked.formula(network)?, asked.given_bounds(2)?.as_ref())?;
     Ok((question, asked))
-}
-
-/// A claim that is certainly false.
-fn falsehood(exact: bool, lines: &[Value], truth: &Truth, random: &mut Random) -> Option<String> {
-    if exact {
-        mutation::exact_falsehood(lines, truth, random)
-    } else {
-        mutation::falsehood(lines, truth, random)
-    }
 }
 
 fn read_lines(file: &Path) -> Result<Vec<Value>> {

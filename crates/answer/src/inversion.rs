@@ -87,6 +87,9 @@ pub struct Query {
     /// No input that gives the output is nearer to the reference than this, proved; `null` where that was not asked for.
     #[serde(default)]
     pub certified: Option<f64>,
+    /// What proves `certified` and `unreachable`, for the proof file; no part of an answer.
+    #[serde(skip)]
+    pub proof: Option<DistanceProof>,
     /// How the answers were drawn, for `--sample`.
     pub sampling: Option<Sampling>,
     /// All of the preimage, for `--complete`.
@@ -95,6 +98,19 @@ pub struct Query {
     pub nearest: Option<Nearest>,
     /// The proof, where no input can give the output.
     pub certificate: Option<Certificate>,
+}
+
+/// The proof that no input with what is asked is nearer than a bound: what a row of the proof file says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DistanceProof {
+    /// Where distances are measured from, n numbers.
+    pub near: Vec<f64>,
+    /// The proved bound; `None` where there is no such input at all.
+    pub bound: Option<f64>,
+    /// The lines of its cases.
+    pub lines: Vec<String>,
+    /// How many cases these are.
+    pub cases: usize,
 }
 
 /// An input that gives the output asked for.

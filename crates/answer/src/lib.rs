@@ -9,6 +9,7 @@
 //!
 //! Numbers in JSON are the shortest that read back bit for bit; what is not finite is `null`.
 
+mod distance_proof;
 pub mod earlier;
 pub mod fibre;
 pub mod files;
@@ -16,7 +17,8 @@ mod inversion;
 pub mod sheet;
 pub mod text;
 
+pub use distance_proof::{Measured, proof_lines};
 pub use inversion::{
-    Answer, Certificate, CertificateKind, Evaluations, Inversion, Line, Model, Nearest, Optimality, Query,
-    SCHEMA, Status, Stopped,
+    Answer, Certificate, CertificateKind, DistanceProof, Evaluations, Inversion, Line, Model, Nearest,
+    Optimality, Query, SCHEMA, Status, Stopped,
 };

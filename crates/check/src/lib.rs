@@ -12,8 +12,10 @@
 //! | `preimage` | the claims of a `.preimage` file |
 //! | `regions` | the claims of an exact preimage |
 //! | `verify` | the claims of a proof of `netinverse verify` |
+//! | `distance` | the claims of `netinverse invert --certify` |
 //! | `search` | what is tried: no result depends on it for its truth |
 
+mod distance;
 mod kernel;
 mod model;
 mod preimage;
@@ -82,6 +84,7 @@ pub fn check(options: &Options) -> Result<Report, Trouble> {
     let outcome = match report.schema.as_str() {
         preimage::SCHEMA => preimage::check(&answer, &context, &mut report),
         regions::SCHEMA => regions::check(&answer, &context, &mut report),
+        distance::SCHEMA => distance::check(&answer, &context, &mut report),
         verify::SCHEMA => verify::check(&answer, &context, &mut report),
         "netinverse.verify/1" => {
             let why = "proofs of version 1 do not hold what a checker needs: make it again with this version";

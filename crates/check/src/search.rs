@@ -63,7 +63,10 @@ pub(crate) fn establish(
             continue;
         }
         let centre: Vec<f64> = own.lower.iter().zip(&own.upper).map(|(l, u)| f64::midpoint(*l, *u)).collect();
-        if own.open.iter().any(|&r| is_false(prover, &requirements[r], &centre)) {
+        // In a ball the centre of a box may be too far.
+        if prover.analysis.ball.is_none()
+            && own.open.iter().any(|&r| is_false(prover, &requirements[r], &centre))
+        {
             return Attempt::False(centre);
         }
         let middle = |i: &usize| own.lower[*i] < centre[*i] && centre[*i] < own.upper[*i];

@@ -66,5 +66,6 @@ mod section;
 
 pub use build::{BuildOptions, Built, build};
 pub use findings::{Condition, Findings, LinearPart, LoopPart, Mark, MarkKind};
+pub use lipschitz::{norm_bound, orthonormality_defect};
 pub use program::{Inverse, Runner, Slot};
 pub use round_trip::{Conditioning, Errors, RoundTrip, Samples, conditioning, f_of_g, g_of_f, quasi_random};

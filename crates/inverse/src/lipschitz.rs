@@ -26,7 +26,7 @@ fn sqrt_up(x: f64) -> f64 {
 ///
 /// With V from a singular value decomposition, A V is nearly orthogonal column by column, so that ‖(A V)ᵀ(A V)‖∞ is nearly
 /// ‖A‖₂². Whatever V is: ‖A‖ ≤ ‖A V‖ ‖V⁻¹‖, and ‖V⁻¹‖² ≤ 1/(1 − ‖I − VᵀV‖∞). All products are enclosed.
-pub(crate) fn norm_bound(a: &Matrix) -> f64 {
+pub fn norm_bound(a: &Matrix) -> f64 {
     let a = if a.rows() < a.columns() { a.transposed() } else { a.clone() };
     let simple = by_rows_and_columns(&a);
     if a.columns() == 0 || a.rows() > MAX_SIZE {
@@ -56,6 +56,12 @@ pub(crate) fn norm_bound(a: &Matrix) -> f64 {
     }
     let distance = -add_up(defect, -1.0); // 1 − defect, rounded down
     div_up(own, -sqrt_down_negated(distance)).min(simple)
+}
+
+/// A number ≥ ‖AᵀA − I‖₂: how far the columns of A are from orthonormal. The squares of A's singular values are within
+/// it of 1.
+pub fn orthonormality_defect(a: &Matrix) -> f64 {
+    gram_bound(&a.transposed(), true)
 }
 
 /// −√x, x rounded down first.

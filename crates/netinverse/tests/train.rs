@@ -177,10 +177,17 @@ fn an_inverse_of_a_given_network_is_learned_in_its_bounds() {
             "60",
             "--batch",
             "32",
+            "--polish",
+            "10",
             "-o",
             "g.onnx",
         ],
         0,
+    );
+    // Most rows are near enough for Gauss-Newton; float64 from there.
+    assert!(
+        measure(&found, "polished_median") < 1e-10 && measure(&found, "residual_median") > 1e-6,
+        "{found:#}"
     );
     assert_eq!((&found["network"], &found["inverse"]), (&Value::Null, &Value::from("g.onnx")));
     assert!(measure(&found, "round_trip") < 0.1, "{found:#}");
@@ -206,6 +213,54 @@ fn a_surjective_classifier_is_written_with_its_inverse_and_its_fibres() {
     assert!((y[0] - 7.0).abs() < 1e-4 && (y[1] + 5.0).abs() < 1e-4, "{y:?}");
 }
 
+/// Runs `train` on the rows of [`write_rows`], with few pairs.
+fn square(folder: &Path, arguments: &[&str]) -> Value {
+    let data =
+        ["--data", "x.csv", "--labels", "x_labels.csv", "--epochs", "20", "--batch", "32", "-o", "f.onnx"];
+    answer(folder, &[arguments, &data, &["--pairs", "4000"]].concat(), 0)
+}
+
+#[test]
+fn square_maps_are_written_with_their_inverse_and_keep_to_what_is_proved() {
+    let folder = tempdir().unwrap();
+    write_rows(folder.path(), "x", 400, 1);
+    let wide = |x: &[f64]| x.iter().map(|v| v * v).sum::<f64>().sqrt();
+    let mut best = f64::NEG_INFINITY;
+    for arguments in [
+        &["bilipschitz", "--mu", "0.2", "--nu", "20", "--rate", "0.02"][..],
+        &["bijective", "--coupling", "additive", "--blocks", "4", "--width", "16", "--rate", "0.01"],
+        &["bijective", "--clamp", "0.5", "--blocks", "4", "--width", "16", "--rate", "0.01"],
+    ] {
+        let found = square(folder.path(), arguments);
+        let number = |name: &str| measure(&found, name);
+        assert!(number("factor_least_proved") <= number("factor_least_measured"), "{found:#}");
+        assert!(number("factor_most_measured") <= number("factor_most_proved"), "{found:#}");
+        assert!(number("round_trip") <= number("round_trip_limit"), "{found:#}");
+        assert!(number("far_growth") < 1e3 && number("far_round_trip") < 1e-3, "{found:#}");
+        // The files, on two points of the box.
+        let x = [0.2, 0.1, 0.7, 0.9, 0.6, 0.4, 0.9, 0.3];
+        let y = apply(&folder.path().join("f.onnx"), &x);
+        let back = apply(&folder.path().join("f.inverse.onnx"), &y);
+        assert!(back.iter().zip(&x).all(|(a, b)| (a - b).abs() < 1e-4), "{back:?}");
+        let apart = |v: &[f64]| wide(&(0..4).map(|i| v[i] - v[4 + i]).collect::<Vec<f64>>());
+        let factor = apart(&y) / apart(&x);
+        assert!(
+            factor >= number("factor_least_proved") && factor <= number("factor_most_proved"),
+            "{factor}"
+        );
+        if arguments[0] == "bilipschitz" {
+            assert!(number("factor_least_proved") >= 0.2 && number("factor_most_proved") <= 20.0);
+            assert!(number("accuracy") > 0.9, "{found:#}");
+        } else {
+            let logs = apply(&folder.path().join("f.density.onnx"), &x);
+            assert!(logs.iter().all(|v| v.is_finite()));
+            // Volumes that may change fit better than volumes that stay.
+            assert!(number("log_density") > best, "{found:#}");
+            best = number("log_density");
+        }
+    }
+}
+
 #[test]
 fn a_sweep_trades_accuracy_for_reconstruction() {
     let folder = tempdir().unwrap();
@@ -213,9 +268,14 @@ fn a_sweep_trades_accuracy_for_reconstruction() {
     let data =
         ["sweep", "--data", "x.csv", "--labels", "x_labels.csv", "--hidden", "16", "--activation", "tanh"];
     let rest = ["--lambdas", "1,20", "--rate", "0.01", "--epochs", "30", "--batch", "32", "-o", "sweep.html"];
-    let output = train(folder.path(), &[&data[..], &rest, &["--format", "json"]].concat());
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let sweep = |options: &[&str]| -> Value {
+        let output = train(folder.path(), &[&data[..], &rest, options, &["--format", "json"]].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let found = serde_json::from_slice(&output.stdout).unwrap();
+        check_schema_of("sweep", &found, "sweep");
+        found
+    };
+    let found = sweep(&[]);
     let rows = found["rows"].as_array().unwrap();
     let error = |row: usize| rows[row]["reconstruction_error"].as_f64().unwrap();
     // Plain, two weights, the autoencoder: each gives back more than the one before, or nearly.
@@ -224,8 +284,42 @@ fn a_sweep_trades_accuracy_for_reconstruction() {
     assert!(rows[..3].iter().all(|row| row["accuracy"].as_f64().unwrap() > 0.9), "{found:#}");
     let page = std::fs::read_to_string(folder.path().join("sweep.html")).unwrap();
     assert!(page.contains("invertible classifier") && page.contains("<svg"));
+
+    // From two seeds, with choices on rows held out: recomputed here.
+    let found = sweep(&["--seeds", "2", "--held-out", "0.2", "--rates", "0.0001,0.01", "--cost", "1"]);
+    let rows = found["rows"].as_array().unwrap();
+    let runs = |row: usize| rows[row]["runs"].as_array().unwrap();
+    let number = |value: &Value, name: &str| value[name].as_f64().unwrap();
+    for row in 0..4 {
+        let seeds: Vec<u64> = runs(row).iter().map(|run| run["seed"].as_u64().unwrap()).collect();
+        assert_eq!(seeds, [0, 1]);
+        let errors: Vec<f64> = runs(row).iter().map(|run| number(run, "reconstruction_error")).collect();
+        assert!(
+            (number(&rows[row], "reconstruction_error") - f64::midpoint(errors[0], errors[1])).abs() < 1e-12
+        );
+        assert_eq!(number(&rows[row], "worst_reconstruction_error"), errors[0].max(errors[1]));
+    }
+    // The smaller step size hardly moves the autoencoder.
+    assert!(runs(3).iter().all(|run| (number(run, "rate") - 0.01).abs() < 1e-6));
+    let held = |row: usize| runs(row).iter().map(|run| number(run, "held_out_error")).sum::<f64>();
+    let best = if held(1) < held(2) { 1 } else { 2 };
+    let choice = &found["choice"];
+    assert_eq!(choice["lambda"], rows[best]["lambda"]);
+    let ratio = |run: usize| {
+        number(&runs(best)[run], "reconstruction_error") / number(&runs(3)[run], "reconstruction_error")
+    };
+    assert!((number(choice, "worst_error_ratio") - ratio(0).max(ratio(1))).abs() < 1e-12);
+    // At no cost in accuracy allowed, and none that keeps it, the smallest λ.
+    let strict = sweep(&["--held-out", "0.2", "--cost", "0"]);
+    let accuracy = |row: usize| number(&strict["rows"][row]["runs"][0], "held_out_accuracy");
+    if accuracy(1) < accuracy(0) && accuracy(2) < accuracy(0) {
+        assert_eq!(strict["choice"]["lambda"], 1.0);
+    }
     for (arguments, place) in [
         (&["--lambdas", "0"][..], "--lambdas"),
+        (&["--cost", "-1"], "--cost"),
+        (&["--rates", "0.1,0.2"], "--rates"),
+        (&["--seeds", "2", "--held-out", "0"], "--seeds"),
         (&["-o", "sweep.txt"], "sweep.txt"),
         (&["-o", "no/sweep.json"], "no"),
     ] {
@@ -334,6 +428,7 @@ fn bad_samples_and_options_are_one_line_and_status_2() {
     let auto = |data| ["autoencoder", "--data", data, "-o", "f.onnx", "--epochs", "1"];
     let class =
         |labels| ["classifier", "--invertible", "1", "--data", "x.csv", "--labels", labels, "-o", "f.onnx"];
+    let bilipschitz = ["bilipschitz", "--data", "x.csv", "--labels", "x_labels.csv", "-o", "f.onnx"];
     let cases: &[(&[&str], &str)] = &[
         (&auto("missing.csv"), "missing.csv: no such file"),
         (&auto("one.csv"), "one sample"),
@@ -358,6 +453,12 @@ fn bad_samples_and_options_are_one_line_and_status_2() {
         (&["classifier", "--data", "x.csv", "--labels", "x_labels.csv", "-o", "f.onnx"], "--invertible"),
         (&["autoencoder", "--data", "x.csv", "-o", "f.txt"], "f.txt"),
         (&["autoencoder", "--data", "x.csv", "-o", "nowhere/f.onnx"], "nowhere"),
+        (&["bilipschitz", "--data", "x.csv", "-o", "f.onnx"], "labelled rows"),
+        (&[&bilipschitz[..], &["--mu", "2", "--nu", "1"]].concat(), "--mu"),
+        (&[&bilipschitz[..], &["--width", "3"]].concat(), "width 3"),
+        (&[&bilipschitz[..], &["--bounds", "1,0"]].concat(), "--bounds"),
+        (&["bijective", "--data", "x.csv", "-o", "f.onnx", "--clamp", "-1"], "clamp of -1"),
+        (&["bijective", "--data", "same.csv", "-o", "f.onnx"], "two halves"),
         (&["inverse", "net.onnx", "-o", "g.onnx"], "--bounds"),
         (&["inverse", "net.onnx", "-o", "g.onnx", "--bounds", "1,-1"], "--bounds"),
         (&["inverse", "net.onnx", "-o", "g.onnx", "--data", "gap.csv"], "--data"),

@@ -13,12 +13,17 @@
 //! - [`Mlp`]: a feed-forward network; [`fit`] trains it by one loss.
 //! - [`Family`]: a model from whose weights both f and an inverse are made. [`EncoderDecoder`]: autoencoders, and
 //!   classifiers from whose outputs a decoder gives the input back; [`RowSpace`]: single layers whose row space is
-//!   pulled towards the data; [`Surjective`]: classifiers with an exact right inverse; [`LearnedInverse`]: an inverse of a network that stays as it is.
+//!   pulled towards the data; [`Surjective`]: classifiers with an exact right inverse; [`Bijective`]: densities by coupling blocks; [`BiLipschitz`]: square maps between
+//!   given factors of distances; [`LearnedInverse`]: an inverse of a network that stays as it is.
+//!
+//! [`polish()`] takes what a learned inverse gives on to an input with the very outputs; [`Distortion`] says how far a square map changes
+//! distances.
 //!
 //! The same seed gives the same weights bit for bit, whatever the number of threads.
 
 mod assembly;
 mod checkpoint;
+mod distortion;
 mod family;
 mod fit;
 mod loss;
@@ -26,16 +31,22 @@ mod mlp;
 mod objective;
 mod optimizer;
 mod orthogonal;
+mod polish;
 mod stack;
 mod trainer;
 mod weights;
 
 pub use assembly::Assembly;
-pub use family::{Coder, EncoderDecoder, Family, LearnedInverse, RoundTrips, RowSpace, Sizes, Surjective};
+pub use distortion::Distortion;
+pub use family::{
+    BiLipschitz, BiLipschitzSizes, Bijective, BijectiveSizes, Coder, Coupling, EncoderDecoder, Family,
+    LearnedInverse, RoundTrips, RowSpace, Sizes, Surjective,
+};
 pub use fit::{FitOptions, FitReport, Samples, fit, measure};
 pub use loss::{Loss, Targets};
 pub use mlp::{Activation, Mlp};
 pub use objective::{Objective, Part, Term};
 pub use optimizer::{Optimizer, Schedule};
+pub use polish::polish;
 pub use trainer::{Keeping, Lesson, Recipe, TrainReport, measure_lesson, train};
 pub use weights::{Weight, Weights};

@@ -108,7 +108,7 @@ fn a_surjective_classifier_has_an_exact_right_inverse() {
     let x = plane(600);
     let classes: Vec<u8> = x.chunks(5).map(|x| u8::from(x[0] + x[1] > 0.0)).collect();
     let sizes = Sizes { inputs: 5, hidden: &[16], outputs: 2, activation: Activation::Tanh, unit: false };
-    let mut family = Surjective::classifier(&sizes, 5.0, 1).unwrap();
+    let mut family = Surjective::classifier(&sizes, 5.0, 0.01, 1).unwrap();
     let mut rng = Rng::new(6, 0);
     let y: Vec<f32> = (0..400).map(|_| (3.0 * rng.normal()) as f32).collect();
     let v: Vec<f32> = (0..1000).map(|_| rng.normal() as f32).collect();
@@ -136,7 +136,7 @@ fn a_surjective_classifier_has_an_exact_right_inverse() {
         }
     }
     let narrow = Sizes { inputs: 2, hidden: &[], outputs: 2, activation: Activation::Relu, unit: false };
-    assert!(Surjective::classifier(&narrow, 1.0, 0).unwrap_err().to_string().contains("free part"));
+    assert!(Surjective::classifier(&narrow, 1.0, 0.0, 0).unwrap_err().to_string().contains("free part"));
 }
 
 /// f(x) = x³ + x by a network of its own operators: one input for each output.

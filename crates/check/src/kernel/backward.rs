@@ -263,7 +263,6 @@ pub(crate) fn extremes(
         rows[(2 * k + 1) * stride + j] = -1.0;
     }
     let forms = push(network, analysis, value, rows, &vec![0.0; 2 * elements.len()], choices);
-    let (range, n) = (&analysis.ranges[0], network.inputs());
-    let least = |k: usize| least(forms.slopes(k), forms.constants[k], &range.lo[..n], &range.hi[..n]);
+    let least = |k: usize| analysis.least(forms.slopes(k), forms.constants[k]);
     (0..elements.len()).map(|k| (least(2 * k), -least(2 * k + 1))).collect()
 }

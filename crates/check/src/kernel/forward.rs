@@ -6,6 +6,8 @@
 //! A coefficient takes part in at most k roundings, k counted by the network ([`Network::roundings`]), so that a form is off
 //! by at most γ_k Σ|wᵢ| ‖formᵢ‖, ‖·‖ the sum of the coefficients' magnitudes: the row e starts from e + γ (‖M‖ + ‖R‖).
 
+use super::backward::least;
+use super::ball::Ball;
 use super::curve::Curve;
 use super::network::{Map, Network, Op, Step, padded};
 use super::number::{LARGEST, TINY, gamma};
@@ -47,6 +49,8 @@ pub(crate) struct Analysis {
     pub(crate) relaxations: Vec<Relaxation>,
     /// Where it is given, everything is about the part of the box where elements are in these phases.
     pub(crate) phases: Option<Phases>,
+    /// Only inputs in this ball matter: forms are bounded within it.
+    pub(crate) ball: Option<Ball>,
     roundings: Vec<usize>,
     most_roundings: usize,
     free: Vec<usize>,
@@ -63,11 +67,20 @@ impl Analysis {
             ranges: network.sizes.iter().map(|_| Range::default()).collect(),
             relaxations: network.steps.iter().map(|_| Relaxation::default()).collect(),
             phases: None,
+            ball: None,
             most_roundings: roundings.iter().copied().max().unwrap_or(0) + 16,
             roundings,
             free: Vec::new(),
             carried: false,
         }
+    }
+
+    /// A lower bound of `slopes·x + constant` on the box, in the ball if there is one.
+    pub(crate) fn least(&self, slopes: &[f64], constant: f64) -> f64 {
+        let (lower, upper) = (&self.ranges[0].lo[..slopes.len()], &self.ranges[0].hi[..slopes.len()]);
+        let boxed = least(slopes, constant, lower, upper);
+        let within = |ball: &Ball| ball.least(slopes, constant, lower, upper);
+        self.ball.as_ref().map_or(boxed, |ball| boxed.max(within(ball)))
     }
 
     fn width(&self) -> usize {

@@ -6,6 +6,7 @@
 //! | `curve` | values of functions enclosed, lines above and below them |
 //! | `network` | matrix products with counted roundings |
 //! | `forward`, `backward` | bounds of a network on a box |
+//! | `ball` | what a linear form is at least within a distance of a point |
 //! | `directed` | the same by intervals rounded operation by operation |
 //! | `exact` | the same without rounding |
 //! | `phases` | where a network is one affine map |
@@ -16,6 +17,7 @@
 //! | `prove` | whether rows hold or fail on a box, forms lie below them, polytopes lie inside |
 
 mod backward;
+mod ball;
 mod curve;
 mod directed;
 mod exact;
@@ -33,6 +35,7 @@ mod volume;
 mod wall;
 
 pub(crate) use backward::{Choice, Forms, least, push, unstable};
+pub(crate) use ball::{Ball, Norm};
 pub(crate) use curve::Curve;
 pub(crate) use exact::{ExactForm, affine, evaluate, is_exact};
 pub(crate) use lasserre::{volume_bounds, volume_exactly};

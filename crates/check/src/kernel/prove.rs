@@ -1,6 +1,7 @@
 //! Claims about a network on a box, proved by forms: in bounded rounding, and without rounding where that leaves doubt.
 
 use super::backward::{Choice, Forms, analyse, least, push};
+use super::ball::Ball;
 use super::directed;
 use super::exact::{self, ExactForm};
 use super::forward::Analysis;
@@ -51,6 +52,13 @@ impl<'a> Prover<'a> {
         Prover { network, analysis: Analysis::new(network) }
     }
 
+    /// Where only the inputs of a ball matter.
+    pub(crate) fn within(network: &'a Network, ball: Option<&Ball>) -> Self {
+        let mut prover = Prover::new(network);
+        prover.analysis.ball = ball.cloned();
+        prover
+    }
+
     /// Bounds the network on a box; `false` where nothing is known.
     pub(crate) fn analyse(&mut self, lower: &[f64], upper: &[f64], backward: bool) -> bool {
         analyse(self.network, &mut self.analysis, lower, upper, backward)
@@ -91,7 +99,7 @@ impl<'a> Prover<'a> {
         let n = self.network.inputs();
         let range = &self.analysis.ranges[0];
         let (lower, upper) = (&range.lo[..n], &range.hi[..n]);
-        let Some((s, t)) = claim.above else { return least(slopes, constant, lower, upper) };
+        let Some((s, t)) = claim.above else { return self.analysis.least(slopes, constant) };
         // Differences round once; where the sides are nearly equal they do not.
         let difference: Vec<f64> = slopes.iter().zip(s).map(|(a, b)| a - b).collect();
         let reach = |i: usize| difference[i].abs() * lower[i].abs().max(upper[i].abs());

@@ -61,7 +61,7 @@ impl Row {
         terms.fold(rational(self.outer), |sum, term| sum + term)
     }
 
-    fn half_space(&self, constant: f64) -> HalfSpace {
+    pub(crate) fn half_space(&self, constant: f64) -> HalfSpace {
         let term = |variable: fn(u32) -> Variable| {
             move |(at, &c): (usize, &f64)| (c != 0.0).then(|| (variable(at as u32), rational(c)))
         };

@@ -44,35 +44,6 @@ pub(super) fn regions(file: &File, found: &Found, homes: &[Vec<&Part>]) -> Resul
         let of = |part: &Part| groups.of[part.region];
         let named = |part: &Part| part.dimension < full || piece.regions.iter().any(|&r| own[r] == of(part));
         let holds = |r: &usize| parts.iter().any(|part| of(part) == own[*r]);
-        if std::env::var("DBG").is_ok()
-            && (!parts.iter().all(|part| named(part)) || !piece.regions.iter().all(holds))
-        {
-            eprintln!(
-                "piece dim {} regions {:?} -> groups {:?}; parts {:?}",
-                piece.dimension,
-                piece.regions,
-                piece.regions.iter().map(|&r| own[r]).collect::<Vec<_>>(),
-                parts.iter().map(|p| (p.dimension, of(p), p.point.clone())).collect::<Vec<_>>()
-            );
-            for &r in &piece.regions {
-                eprintln!(
-                    "  file region {} group members {:?}",
-                    file.regions[r].phases, groups.members[own[r]]
-                );
-            }
-            for part in found.parts.iter() {
-                eprintln!(
-                    "   part dim {} group {} {} point {:?}",
-                    part.dimension,
-                    of(part),
-                    phases(
-                        &found.regions[part.region].cell,
-                        &found.setting.relevant(&found.regions[part.region].cell)
-                    ),
-                    part.point
-                );
-            }
-        }
         if !parts.iter().all(|part| named(part)) || !piece.regions.iter().all(holds) {
             return Err(refuse(piece.line, "regions", "it lies in others than those that it names"));
         }

@@ -130,7 +130,8 @@ impl<'a, W: Borrow<Wall>> Polytope<'a, W> {
             let down: Vec<f64> = wall.slopes.iter().map(|a| -a).collect();
             let (_, dual) = self.least(&down, -wall.constant);
             if dual.value == f64::INFINITY {
-                return Inside { point: None, tight: Vec::new() };
+                // Thinner than rounding, perhaps flat.
+                return Inside { point: None, tight: (0..self.walls.len()).collect() };
             }
             if -dual.value <= self.near(&wall.slopes, wall.constant) {
                 tight.push(k);
@@ -159,7 +160,7 @@ impl<'a, W: Borrow<Wall>> Polytope<'a, W> {
 pub(super) struct Inside {
     /// None where there is no point, as far as doubles tell.
     pub(super) point: Option<Vec<f64>>,
-    /// Walls on which, or so near to which, the whole polytope lies.
+    /// Walls on which, or so near to which, the whole polytope lies; all, where doubles see no point.
     pub(super) tight: Vec<usize>,
 }
 

@@ -4,7 +4,7 @@
 //! `∓zⱼ(x*)` by the multiplier of its sign, z followed forward through the lines that were taken.
 
 use super::format::Leaf;
-use crate::kernel::{Choice, Claim, Forms, Network, Op, Prover, least, padded, push};
+use crate::kernel::{Choice, Claim, Forms, Network, Norm, Op, Prover, padded, push};
 
 /// Steps for a leaf whose stored slopes do not suffice.
 pub(super) const STEPS: usize = 60;
@@ -93,7 +93,7 @@ pub(super) fn extremes(
     elements: &[usize],
     steps: usize,
 ) -> Vec<(usize, f64, f64)> {
-    let (network, n) = (prover.network, prover.network.inputs());
+    let network = prover.network;
     let stride = padded(network.sizes[value]);
     let mut rows = vec![0.0; 2 * elements.len() * stride];
     for (k, &j) in elements.iter().enumerate() {
@@ -104,13 +104,12 @@ pub(super) fn extremes(
     let mut tasks: Vec<Task> =
         (0..2 * elements.len()).map(|_| Task::new(start.clone(), Vec::new())).collect();
     let zeros = vec![0.0; tasks.len()];
-    let range = &prover.analysis.ranges[0];
     for step in 0..=steps {
         let choices: Vec<Choice> =
             tasks.iter().map(|t| Choice { slopes: Some(&t.slopes), signs: &t.signs }).collect();
         let forms = push(network, &prover.analysis, value, rows.clone(), &zeros, &choices);
         for (k, task) in tasks.iter_mut().enumerate() {
-            let bound = least(forms.slopes(k), forms.constants[k], &range.lo[..n], &range.hi[..n]);
+            let bound = prover.analysis.least(forms.slopes(k), forms.constants[k]);
             task.best = task.best.max(bound);
         }
         if step < steps {
@@ -132,6 +131,11 @@ fn gradient(prover: &Prover, value: usize, forms: &Forms, tasks: &[Task]) -> Vec
     let stride = padded(n);
     let mut corner = vec![0.0; tasks.len() * stride];
     for k in 0..tasks.len() {
+        if let Some(ball) = prover.analysis.ball.as_ref().filter(|ball| ball.norm != Norm::LInfinity) {
+            let lowest = ball.lowest(forms.slopes(k), &range.lo[..n], &range.hi[..n]);
+            corner[k * stride..][..n].copy_from_slice(&lowest);
+            continue;
+        }
         for i in 0..n {
             corner[k * stride + i] = if forms.slopes(k)[i] >= 0.0 { range.lo[i] } else { range.hi[i] };
         }

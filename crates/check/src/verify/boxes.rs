@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
 
-use crate::kernel::{Choice, Claim, Network, Prover, Row, combined, evaluate, rational};
+use crate::kernel::{Ball, Choice, Claim, Network, Prover, Row, combined, evaluate, rational};
 use crate::report::{Outcome, refuse};
 use crate::search::{Attempt, Requirement, establish};
 
@@ -34,14 +34,15 @@ pub(super) fn check(
     region: &Region,
     network: &Network,
     rows: &[Row],
+    ball: Option<&Ball>,
     boxes: &AtomicU64,
 ) -> Result<(), Outcome> {
     let by_signs: Vec<u32> = region.trees.iter().map(|tree| tree.disjunct).collect();
-    let (tasks, rest) = walk(region, &by_signs)?;
+    let (tasks, rest) = walk(region, &by_signs, ball)?;
     let failure = tasks
         .par_iter()
         .map_init(
-            || Prover::new(network),
+            || Prover::within(network, ball),
             |prover, task| {
                 let mut own = 0;
                 let result = claims(prover, task, region, rows, &mut own);
@@ -51,11 +52,15 @@ pub(super) fn check(
         )
         .find_map_first(|failure| failure);
     failure.map_or(Ok(()), Err)?;
-    if rest { signs::check(region, network, rows, boxes) } else { Ok(()) }
+    if rest { signs::check(region, network, rows, ball, boxes) } else { Ok(()) }
 }
 
 /// The boxes of the tree; whether trees of signs are needed for what the root leaves open.
-fn walk<'a>(region: &'a Region, by_signs: &[u32]) -> Result<(Vec<Task<'a>>, bool), Outcome> {
+fn walk<'a>(
+    region: &'a Region,
+    by_signs: &[u32],
+    ball: Option<&Ball>,
+) -> Result<(Vec<Task<'a>>, bool), Outcome> {
     let mut tasks = Vec::new();
     let mut seen = vec![false; region.nodes.len()];
     let all: Vec<u32> = (0..region.disjuncts.len() as u32).collect();
@@ -83,7 +88,10 @@ fn walk<'a>(region: &'a Region, by_signs: &[u32]) -> Result<(Vec<Task<'a>>, bool
         let gone = left.is_empty()
             || cut_lower.iter().zip(&cut_upper).any(|(l, u)| l >= u && !node.cut.is_empty() && l > u)
             || node.cut.iter().any(|cut| cut_lower[cut.input] >= cut_upper[cut.input]);
-        if !gone && !node.exact {
+        if node.far && ball.is_none() {
+            return claim("it is said to be far, and no distance is claimed".into());
+        }
+        if !gone && !node.exact && !node.far {
             match node.split {
                 Some(split) => {
                     let i = split.input;
@@ -120,12 +128,20 @@ fn claims(
 ) -> Result<(), Outcome> {
     let node = task.node;
     let wrong = |claim: &str, reason: String| Err(refuse(node.line, claim, reason));
-    if node.out.is_empty() && node.cut.is_empty() && !node.exact {
+    if node.out.is_empty() && node.cut.is_empty() && !node.exact && !node.far {
         return Ok(());
     }
     let known = |row: u32| (row as usize) < rows.len();
-    *boxes += 1;
-    let analysed = prover.analyse(&task.lower, &task.upper, true);
+    let ball = prover.analysis.ball.clone();
+    let meet = |lower: &[f64], upper: &[f64]| match &ball {
+        Some(ball) => ball.meet(lower, upper),
+        None => Some((lower.to_vec(), upper.to_vec())),
+    };
+    let Some((own_lower, own_upper)) = meet(&task.lower, &task.upper) else { return Ok(()) };
+    let analysed = (!node.out.is_empty() || !node.cut.is_empty()) && {
+        *boxes += 1;
+        prover.analyse(&own_lower, &own_upper, true)
+    };
     let mut pending: Vec<Pending> = Vec::new();
     for out in &node.out {
         let exists = (out.disjunct as usize) < region.disjuncts.len();
@@ -183,10 +199,14 @@ fn claims(
             pending.push((left, "cut", low, high));
         }
     }
+    if node.far && !task.left.is_empty() {
+        pending.push((task.left.clone(), "far", task.cut_lower.clone(), task.cut_upper.clone()));
+    }
     if node.exact && !task.left.is_empty() && !exactly_false(prover.network, task, region, rows) {
         return wrong("exact", "the query is not false there by evaluation".into());
     }
     for (disjuncts, claim, low, high) in pending {
+        let Some((low, high)) = meet(&low, &high) else { continue };
         let fails = |row: &u32| vec![Claim::row(&rows[*row as usize], false)];
         let requirements: Vec<Requirement> =
             disjuncts.iter().map(|&d| region.disjuncts[d as usize].iter().map(fails).collect()).collect();

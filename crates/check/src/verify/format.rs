@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::Trouble;
+use crate::kernel::Row;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -60,13 +61,25 @@ struct RegionLine {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct RowText {
+pub(crate) struct RowText {
     #[allow(dead_code, reason = "for people")]
     pub(super) text: String,
     pub(super) outputs: Vec<f64>,
     pub(super) inputs: Vec<f64>,
     pub(super) outer: f64,
     pub(super) strict: bool,
+}
+
+impl RowText {
+    pub(crate) fn row(&self) -> Row {
+        Row {
+            outputs: self.outputs.clone(),
+            inputs: self.inputs.clone(),
+            inner: self.outer,
+            outer: self.outer,
+            strict: self.strict,
+        }
+    }
 }
 
 /// A box of the tree.
@@ -79,6 +92,9 @@ pub(super) struct Node {
     pub(super) cut: Vec<Cut>,
     #[serde(default)]
     pub(super) exact: bool,
+    /// What is left is beyond the ball.
+    #[serde(default)]
+    pub(super) far: bool,
     #[serde(default)]
     pub(super) split: Option<Split>,
     #[serde(skip)]
@@ -89,6 +105,7 @@ pub(super) struct Node {
 #[serde(deny_unknown_fields)]
 pub(super) struct Out {
     pub(super) disjunct: u32,
+    #[serde(default)]
     pub(super) rows: Vec<(u32, f64)>,
     #[serde(default)]
     pub(super) leaves: Vec<Leaf>,
@@ -153,31 +170,49 @@ pub(super) struct SignTree {
 }
 
 #[derive(Debug)]
-pub(super) struct Region {
-    pub(super) line: usize,
+pub(crate) struct Region {
+    pub(crate) line: usize,
     pub(super) lower: Vec<f64>,
     pub(super) upper: Vec<f64>,
-    pub(super) rows: Vec<RowText>,
-    pub(super) disjuncts: Vec<Vec<u32>>,
+    pub(crate) rows: Vec<RowText>,
+    pub(crate) disjuncts: Vec<Vec<u32>>,
     pub(super) nodes: Vec<Node>,
     pub(super) trees: Vec<SignTree>,
 }
 
-/// Reads a file.
-pub(super) fn read(text: &str) -> Result<(Head, Vec<Region>), Trouble> {
-    let at = |line: usize, error: String| Trouble::input(format!("line {line}: {error}"));
-    let cut = || Trouble::input("the file ends before its last line: it was cut short");
-    let mut lines = text.lines().enumerate().map(|(at, line)| (at + 1, line)).peekable();
-    let (_, first) = lines.next().ok_or_else(cut)?;
-    let head: Head = serde_json::from_str(first).map_err(|error| at(1, error.to_string()))?;
-    let mut regions: Vec<Region> = Vec::new();
-    while let Some((line, text)) = lines.next() {
-        let own: RegionLine = serde_json::from_str(text).map_err(|error| at(line, error.to_string()))?;
-        if own.region != regions.len() {
-            return Err(at(
-                line,
-                format!("region {} is expected, this is region {}", regions.len(), own.region),
-            ));
+/// The lines of a file with their numbers, counted from 1.
+pub(crate) struct Lines<'a>(std::iter::Peekable<std::iter::Enumerate<std::str::Lines<'a>>>);
+
+impl<'a> Lines<'a> {
+    pub(crate) fn new(text: &'a str) -> Self {
+        Lines(text.lines().enumerate().peekable())
+    }
+
+    /// The next line, if there is one that `fits`, as what it says.
+    pub(crate) fn next_if<T: serde::de::DeserializeOwned>(
+        &mut self,
+        fits: impl Fn(&str) -> bool,
+    ) -> Result<Option<(usize, T)>, Trouble> {
+        let Some((at, text)) = self.0.next_if(|(_, text)| fits(text)) else { return Ok(None) };
+        let value = serde_json::from_str(text)
+            .map_err(|error| Trouble::input(format!("line {}: {error}", at + 1)))?;
+        Ok(Some((at + 1, value)))
+    }
+
+    /// The next line, which must be there.
+    pub(crate) fn next<T: serde::de::DeserializeOwned>(&mut self) -> Result<(usize, T), Trouble> {
+        let cut = || Trouble::input("the file ends before its last line: it was cut short");
+        self.next_if(|_| true)?.ok_or_else(cut)
+    }
+
+    /// Region `number`, if a line follows.
+    pub(crate) fn region(&mut self, number: usize) -> Result<Option<Region>, Trouble> {
+        let Some((line, own)) = self.next_if::<RegionLine>(|_| true)? else { return Ok(None) };
+        if own.region != number {
+            let said = own.region;
+            return Err(Trouble::input(format!(
+                "line {line}: region {number} is expected, this is region {said}"
+            )));
         }
         let mut region = Region {
             line,
@@ -189,20 +224,26 @@ pub(super) fn read(text: &str) -> Result<(Head, Vec<Region>), Trouble> {
             trees: Vec::new(),
         };
         for _ in 0..own.boxes {
-            let (line, text) = lines.next().ok_or_else(cut)?;
-            let mut node: Node = serde_json::from_str(text).map_err(|error| at(line, error.to_string()))?;
-            node.line = line;
-            region.nodes.push(node);
+            let (line, node) = self.next::<Node>()?;
+            region.nodes.push(Node { line, ..node });
         }
-        while let Some((line, text)) = lines.next_if(|(_, text)| text.starts_with("{\"nodes\"")) {
-            let own: SignsLine = serde_json::from_str(text).map_err(|error| at(line, error.to_string()))?;
+        while let Some((line, own)) = self.next_if::<SignsLine>(|text| text.starts_with("{\"nodes\""))? {
             let mut tree = SignTree { line, disjunct: own.signs, rows: own.rows, nodes: Vec::new() };
             for _ in 0..own.nodes {
-                let (line, text) = lines.next().ok_or_else(cut)?;
-                tree.nodes.push(serde_json::from_str(text).map_err(|error| at(line, error.to_string()))?);
+                tree.nodes.push(self.next()?.1);
             }
             region.trees.push(tree);
         }
+        Ok(Some(region))
+    }
+}
+
+/// Reads a file.
+pub(super) fn read(text: &str) -> Result<(Head, Vec<Region>), Trouble> {
+    let mut lines = Lines::new(text);
+    let (_, head) = lines.next()?;
+    let mut regions: Vec<Region> = Vec::new();
+    while let Some(region) = lines.region(regions.len())? {
         regions.push(region);
     }
     Ok((head, regions))

@@ -2,15 +2,15 @@
 
 mod ascent;
 mod boxes;
-mod format;
+pub(crate) mod format;
 mod signs;
 
 use std::sync::atomic::AtomicU64;
 
 use crate::Context;
 use crate::kernel::{
-    Network, Part, Prover, Question, Ranges, Rational, Row, evaluate, parse_number, rational, round_down,
-    round_up,
+    Ball, Network, Part, Prover, Question, Ranges, Rational, Row, evaluate, parse_number, rational,
+    round_down, round_up,
 };
 use crate::question::{Asked, describe};
 use crate::report::{Outcome, Report, Trouble, refuse};
@@ -45,7 +45,7 @@ pub(crate) fn check(text: &str, context: &Context, report: &mut Report) -> Resul
         }
         Verdict::Unsat => {
             report.claim = "unsat: there is no such input".into();
-            unsat(&regions, &network, &question, report)
+            empty(&regions, &network, &question, None, 1, report)
         }
         Verdict::Unknown => Err(Trouble::not_checkable("the answer says unknown, and claims nothing").into()),
     }
@@ -61,19 +61,12 @@ struct Known {
 
 impl Known {
     fn of(region: &Region, network: &Network) -> Self {
-        let row = |r: &format::RowText| Row {
-            outputs: r.outputs.clone(),
-            inputs: r.inputs.clone(),
-            inner: r.outer,
-            outer: r.outer,
-            strict: r.strict,
-        };
         let exact = |side: &[f64]| side.iter().map(|&v| rational(v)).collect();
         Known {
             lower: exact(&region.lower),
             upper: exact(&region.upper),
             outputs: Prover::new(network).reach(&region.lower, &region.upper),
-            rows: region.rows.iter().map(row).collect(),
+            rows: region.rows.iter().map(format::RowText::row).collect(),
         }
     }
 
@@ -81,6 +74,31 @@ impl Known {
         let ranges = Ranges { lower: &self.lower, upper: &self.upper, outputs: &self.outputs };
         Part { ranges, rows: &self.rows, disjuncts: &region.disjuncts }
     }
+}
+
+/// Whether a point satisfies the question, where that can be told, and enclosures of its outputs.
+pub(crate) fn holds(
+    network: &Network,
+    question: &Question,
+    x: &[Rational],
+) -> (Option<bool>, Option<Vec<(Rational, Rational)>>) {
+    let ends = |round: fn(&Rational) -> f64| x.iter().map(round).collect::<Vec<f64>>();
+    let mut prover = Prover::new(network);
+    let mut outputs = None;
+    if prover.analyse(&ends(round_down), &ends(round_up), false) {
+        let range = &prover.analysis.ranges[network.output];
+        let of = |j: usize| (rational(range.lo[j]), rational(range.hi[j]));
+        outputs = Some((0..network.outputs()).map(of).collect::<Vec<_>>());
+    }
+    let mut verdict = outputs.as_ref().and_then(|y| question.holds(x, y));
+    if verdict.is_none()
+        && let Some(y) = evaluate(network, x)
+    {
+        let exact: Vec<_> = y.into_iter().map(|y| (y.clone(), y)).collect();
+        verdict = question.holds(x, &exact);
+        outputs = Some(exact);
+    }
+    (verdict, outputs)
 }
 
 /// Whether the exact decimals satisfy the question.
@@ -91,22 +109,8 @@ fn witness(head: &Head, network: &Network, question: &Question) -> Result<(), Ou
     let Some(x) = x.filter(|x| x.len() == network.inputs()) else {
         return claim("it is not one number for each input");
     };
-    let ends = |round: fn(&Rational) -> f64| x.iter().map(round).collect::<Vec<f64>>();
-    let mut prover = Prover::new(network);
     let m = network.outputs();
-    let mut outputs = None;
-    if prover.analyse(&ends(round_down), &ends(round_up), false) {
-        let range = &prover.analysis.ranges[network.output];
-        outputs = Some((0..m).map(|j| (rational(range.lo[j]), rational(range.hi[j]))).collect::<Vec<_>>());
-    }
-    let mut verdict = outputs.as_ref().and_then(|y| question.holds(&x, y));
-    if verdict.is_none()
-        && let Some(y) = evaluate(network, &x)
-    {
-        let exact: Vec<_> = y.into_iter().map(|y| (y.clone(), y)).collect();
-        verdict = question.holds(&x, &exact);
-        outputs = Some(exact);
-    }
+    let (verdict, outputs) = holds(network, question, &x);
     match verdict {
         Some(true) => {}
         Some(false) => return claim("it does not satisfy the question"),
@@ -124,10 +128,13 @@ fn witness(head: &Head, network: &Network, question: &Question) -> Result<(), Ou
     Ok(())
 }
 
-fn unsat(
+/// Whether the regions take in the question, and nothing of it is in them, in the ball if there is one.
+pub(crate) fn empty(
     regions: &[Region],
     network: &Network,
     question: &Question,
+    ball: Option<&Ball>,
+    line: usize,
     report: &mut Report,
 ) -> Result<(), Outcome> {
     let (n, m) = (network.inputs(), network.outputs());
@@ -150,16 +157,16 @@ fn unsat(
     }
     let parts: Vec<Part> = all.iter().zip(regions).map(|(known, region)| known.part(region)).collect();
     if question.is_covered(n, &parts).is_err() {
-        return Err(refuse(1, "query", "the regions leave out a case of the question"));
+        return Err(refuse(line, "query", "the regions leave out a case of the question"));
     }
     let counter = AtomicU64::new(0);
     for (region, known) in regions.iter().zip(&all) {
-        boxes::check(region, network, &known.rows, &counter)?;
+        boxes::check(region, network, &known.rows, ball, &counter)?;
         report.checked.leaves += region.nodes.len();
         for tree in &region.trees {
             report.checked.leaves += tree.nodes.len();
         }
     }
-    report.checked.boxes = counter.into_inner();
+    report.checked.boxes += counter.into_inner();
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
 
-use crate::kernel::{Claim, Network, Op, Prover, Row, combined, unstable};
+use crate::kernel::{Ball, Claim, Network, Op, Prover, Row, combined, unstable};
 use crate::report::{Outcome, refuse};
 
 use super::ascent;
@@ -30,10 +30,11 @@ pub(super) fn check(
     region: &Region,
     network: &Network,
     rows: &[Row],
+    ball: Option<&Ball>,
     boxes: &AtomicU64,
 ) -> Result<(), Outcome> {
     let wrong = |line: usize, reason: &str| Err(refuse(line, "tree of signs", reason));
-    let mut prover = Prover::new(network);
+    let mut prover = Prover::within(network, ball);
     if !prover.analyse(&region.lower, &region.upper, true) || !refine(&mut prover) {
         return wrong(region.line, "nothing is known of the box");
     }

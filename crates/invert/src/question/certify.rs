@@ -1,10 +1,14 @@
 //! Certified distances: a proved lower bound beside the nearest answer, and the proof that there is none.
 
-use netinverse_answer::{Answer, Certificate, CertificateKind, Evaluations, Optimality, Query, Status};
+use netinverse_answer::{
+    Answer, Certificate, CertificateKind, DistanceProof, Evaluations, Optimality, Query, Status,
+};
 use netinverse_base::{Budget, Error, Place, Progress, Result};
 use netinverse_geometry::Distance;
-use netinverse_preimage::verify::{NearestQuestion, certify};
+use netinverse_preimage::verify::{NearestQuestion, ProvedCase, certify};
 use netinverse_spec::{Case, Formula, HalfSpace, Linear, Rational, Rounding, Row, TargetSet, Variable};
+
+use serde_json::json;
 
 use super::attempt::{Aim, Judge};
 use super::prepare::Prepared;
@@ -53,7 +57,14 @@ impl Judge<'_> {
     ) -> Result<()> {
         let prepared = self.prepared;
         let problem = prepared.problem();
-        let Some(effort) = problem.certify.filter(|_| query.certificate.is_none()) else { return Ok(()) };
+        let keep = problem.keep_proofs;
+        // What intervals have excluded needs no search, unless a proof of it is to be written.
+        let Some(effort) = problem.certify.filter(|_| keep || query.certificate.is_none()) else {
+            return Ok(());
+        };
+        let excluded = query.certificate.is_some();
+        let mut proofs: Option<Vec<ProvedCase>> = keep.then(Vec::new);
+        let mut centre: Option<Vec<f64>> = None;
         let norm = match problem.norm {
             NormName::L1 => netinverse_geometry::Norm::L1,
             NormName::L2 => netinverse_geometry::Norm::L2,
@@ -70,6 +81,7 @@ impl Judge<'_> {
             let Some(formula) = formula(region.case.as_ref(), set.as_ref(), tolerance) else {
                 // What is asked is more than what the rows say.
                 bound = 0.0;
+                proofs = None;
                 continue;
             };
             let distance = Distance::new(norm, &near, problem.weights.as_deref());
@@ -80,10 +92,20 @@ impl Judge<'_> {
                 distance: &distance,
                 found: query.answers.iter().map(|a| a.distance).min_by(f64::total_cmp),
                 work: work as u64,
+                keep_proof: keep,
             };
             let certified = certify(&prepared.network, &question, budget, progress)?;
             bound = bound.min(certified.distance);
             boxes += certified.boxes;
+            proofs = proofs.zip(certified.proof).map(|(mut all, own)| {
+                all.extend(own);
+                all
+            });
+            // One row of the proof file has one centre.
+            if centre.as_ref().is_some_and(|before| *before != near) {
+                proofs = None;
+            }
+            centre.get_or_insert_with(|| near.clone());
             if let Some(x) = certified.nearer {
                 let set = prepared.set(position, region, own, Rounding::Inward)?;
                 let aim = Aim { set: set.as_ref(), near };
@@ -94,6 +116,11 @@ impl Judge<'_> {
                     adopt(query, answer, problem.count);
                 }
             }
+        }
+        query.proof = proof(proofs, centre, bound);
+        if excluded {
+            query.proof.take_if(|proof| proof.bound.is_some());
+            return Ok(());
         }
         if query.answers.is_empty() {
             if bound.is_infinite() {
@@ -121,6 +148,19 @@ impl Judge<'_> {
         }
         Ok(())
     }
+}
+
+/// The proof as the proof file has it.
+fn proof(cases: Option<Vec<ProvedCase>>, centre: Option<Vec<f64>>, bound: f64) -> Option<DistanceProof> {
+    let (cases, near) = (cases?, centre?);
+    let mut lines = Vec::new();
+    for (number, case) in cases.iter().enumerate() {
+        // Infinite ends become null.
+        let own = json!({"case": number, "lower": case.lower, "upper": case.upper});
+        lines.push(own.to_string());
+        lines.extend(case.tree.lines(number));
+    }
+    Some(DistanceProof { near, bound: bound.is_finite().then_some(bound), lines, cases: cases.len() })
 }
 
 /// A nearer answer becomes the first.

@@ -62,6 +62,9 @@ pub struct Problem {
     /// seconds a query on two cores.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certify: Option<f64>,
+    /// Whether the proofs of what is certified are kept; no part of the question.
+    #[serde(skip)]
+    pub keep_proofs: bool,
     /// Random starts of a query at most.
     pub starts: usize,
     /// The seed of everything random.
@@ -219,6 +222,7 @@ impl Problem {
             start: None,
             tolerance: None,
             certify: None,
+            keep_proofs: false,
             starts: 64,
             seed: 0,
         }

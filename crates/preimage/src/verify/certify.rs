@@ -13,6 +13,10 @@ use super::attack::Attack;
 use super::nearest_search::NearestSearch;
 use super::radius_search::RadiusSearch;
 use super::region::Region;
+use super::tree::Tree;
+
+/// A bound is said to be less than what was found by this, relative to it.
+const ROOM: f64 = 1e-9;
 
 /// Where the nearest input is asked for.
 #[derive(Debug, Clone)]
@@ -29,10 +33,23 @@ pub struct NearestQuestion<'a> {
     pub found: Option<f64>,
     /// Multiplications that the proof may take, about.
     pub work: u64,
+    /// Whether what proves the answer is kept.
+    pub keep_proof: bool,
+}
+
+/// A case of what is asked, and the tree that proves that nothing of it is nearer.
+#[derive(Debug)]
+pub struct ProvedCase {
+    /// The box of the case, n ends each, which may be infinite; the tree's box is its part that matters.
+    pub lower: Vec<f64>,
+    /// The upper ends.
+    pub upper: Vec<f64>,
+    /// The proof.
+    pub tree: Tree,
 }
 
 /// What is proved of the nearest input.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub struct Certified {
     /// No input with what is asked is nearer; infinite where there is none at all.
     pub distance: f64,
@@ -40,6 +57,8 @@ pub struct Certified {
     pub boxes: u64,
     /// An input with what is asked, as far as floating point can tell, that is nearer than what was found.
     pub nearer: Option<Vec<f64>>,
+    /// The proof, a tree for every case; `None` where there is none, or it was not asked for.
+    pub proof: Option<Vec<ProvedCase>>,
 }
 
 /// A lower bound of the distance of every input with what is asked, in real arithmetic, for the graph as stored.
@@ -61,7 +80,7 @@ pub fn certify(
     if radius.is_finite() {
         question.distance.reach(radius, &mut lower, &mut upper);
     }
-    let nothing_known = Certified { distance: 0.0, boxes: 0, nearer: None };
+    let nothing_known = Certified { distance: 0.0, boxes: 0, nearer: None, proof: None };
     if lower.iter().zip(&upper).any(|(lo, hi)| lo > hi) {
         return Ok(Certified { distance: radius, ..nothing_known });
     }
@@ -69,7 +88,8 @@ pub fn certify(
         return Ok(nothing_known);
     }
     let form = NormalForm::of(&Formula::all(vec![question.formula.clone(), box_formula(&lower, &upper)]))?;
-    let mut certified = Certified { distance: f64::INFINITY, boxes: 0, nearer: None };
+    let proof = question.keep_proof.then(Vec::new);
+    let mut certified = Certified { distance: f64::INFINITY, boxes: 0, nearer: None, proof };
     if form.is_contradictory() {
         return Ok(certified);
     }
@@ -89,21 +109,36 @@ pub fn certify(
     for case in cases {
         let mut region = Region::new(case, n, m, &mut magnitude)?;
         region.ball = Some(Arc::new(Ball { distance: question.distance.clone(), radius }));
-        let (distance, boxes) = if region.free_inputs() <= FEW_INPUTS {
-            let mut search = NearestSearch::new(&region, &mut attack, share);
+        let (distance, boxes, tree) = if region.free_inputs() <= FEW_INPUTS {
+            let mut search = NearestSearch::new(&region, &mut attack, share, question.keep_proof);
             let distance = search.run(budget, progress);
             if let Some((nearer, x)) = search.nearer.take() {
                 radius = nearer;
                 certified.nearer = Some(x);
             }
-            (distance, search.boxes)
+            (distance, search.boxes, search.tree)
         } else {
-            let mut search = RadiusSearch::new(&region, &mut attack, share);
-            (search.run(budget, progress), search.nodes)
+            let mut search = RadiusSearch::new(&region, &mut attack, share, question.keep_proof);
+            (search.run(budget, progress), search.nodes, search.tree)
         };
         certified.distance = certified.distance.min(distance);
+        certified.proof = certified.proof.zip(tree).map(|(mut cases, tree)| {
+            // Where the ball cut the box, the case goes on to the question's own end.
+            let end = |own: f64, cut: f64, asked: f64| if own == cut { asked } else { own };
+            let ends = |own: &[f64], cut: &[f64], asked: &[f64]| -> Vec<f64> {
+                (0..n).map(|i| end(own[i], cut[i], asked[i])).collect()
+            };
+            cases.push(ProvedCase {
+                lower: ends(&region.lower, &lower, question.lower),
+                upper: ends(&region.upper, &upper, question.upper),
+                tree,
+            });
+            cases
+        });
         certified.boxes += boxes;
     }
+    // Room for the roundings of whoever checks it.
+    certified.distance *= 1.0 - ROOM;
     Ok(certified)
 }
 

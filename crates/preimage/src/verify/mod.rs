@@ -32,7 +32,7 @@ use netinverse_bounds::{Bounder, Method};
 use netinverse_network::{Evaluator, Network};
 use netinverse_spec::{Case, Specification};
 
-pub use certify::{Certified, NearestQuestion, certify};
+pub use certify::{Certified, NearestQuestion, ProvedCase, certify};
 pub use tree::Tree;
 pub use witness::Witness;
 
@@ -40,7 +40,6 @@ use attack::{Attack, Effort, Found};
 use phase_search::PhaseSearch;
 use region::Region;
 use search::{Ending, Search};
-use tree::Node;
 
 /// Up to here the inputs are split, beyond the signs of neurons.
 const FEW_INPUTS: usize = 24;
@@ -121,14 +120,7 @@ pub fn verify(
     progress.stage("search", None);
     let mut unknown = None;
     for region in &regions {
-        let mut tree = Tree {
-            half_spaces: region.half_spaces.clone(),
-            rows: region.rows.clone(),
-            disjuncts: region.disjuncts.clone(),
-            lower: region.lower.clone(),
-            upper: region.upper.clone(),
-            ..Tree::default()
-        };
+        let mut tree = Tree::of(region);
         let ending = if region.free_inputs() <= FEW_INPUTS {
             let mut search = Search { region, attack: &mut attack, keep_tree: keep_trees, tree, boxes: 0 };
             let ending = search.run(budget, progress);
@@ -139,9 +131,7 @@ pub fn verify(
             let mut search = PhaseSearch::new(region, &mut attack, keep_trees);
             let ending = search.run(budget, progress);
             answer.boxes += search.nodes;
-            let node = Node { dismissed: search.dismissed, ..Node::default() };
-            tree.nodes.push(node);
-            tree.phases = search.trees;
+            search.give(&mut tree);
             ending
         };
         if keep_trees {

@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use super::attack::Attack;
 use super::cell::{Bounded, Buffers, Cell};
 use super::region::Region;
+use super::tree::{Split, Tree};
 use super::witness::exact_truth;
 
 /// Cells that are bounded together: fixed, so that the answer does not depend on the number of threads.
@@ -51,11 +52,14 @@ pub(crate) struct NearestSearch<'a, 'b> {
     pub(crate) boxes: u64,
     /// The nearest point seen with what is asked, where it is nearer than the ball's radius.
     pub(crate) nearer: Option<(f64, Vec<f64>)>,
+    /// The search as it went, if it is kept.
+    pub(crate) tree: Option<Tree>,
 }
 
 impl<'a, 'b> NearestSearch<'a, 'b> {
-    pub(crate) fn new(region: &'a Region, attack: &'a mut Attack<'b>, work: u64) -> Self {
-        NearestSearch { region, attack, work, boxes: 0, nearer: None }
+    pub(crate) fn new(region: &'a Region, attack: &'a mut Attack<'b>, work: u64, keep_tree: bool) -> Self {
+        let tree = keep_tree.then(|| Tree::of(region));
+        NearestSearch { region, attack, work, boxes: 0, nearer: None, tree }
     }
 
     /// A lower bound of the distance of everything asked in the region; the ball's radius where that is as far.
@@ -77,6 +81,9 @@ impl<'a, 'b> NearestSearch<'a, 'b> {
             node: 0,
         }];
         let mut nodes = 1u32;
+        if let Some(tree) = &mut self.tree {
+            tree.push();
+        }
         loop {
             let done: Vec<(Cell, Bounded, u64)> = next
                 .into_par_iter()
@@ -100,12 +107,23 @@ impl<'a, 'b> NearestSearch<'a, 'b> {
                 self.nearer = Some(found);
             }
             for (cell, bounded) in done {
+                let mut node = self.tree.as_mut().map(|tree| &mut tree.nodes[cell.node as usize]);
+                if let Some(node) = &mut node {
+                    node.dismissed.clone_from(&bounded.dismissed);
+                    node.cuts.clone_from(&bounded.cuts);
+                    // Unless it is split or looked at closer, it is beyond what is proved in the end.
+                    node.far = !cell.open.is_empty();
+                }
                 if cell.open.is_empty() || cell.distance >= radius {
                     continue;
                 }
                 match bounded.split {
                     Some(split) => heap.push(Queued(cell, split)),
-                    None if cell.is_point() && exact_truth(bounder, region, &cell.lower) == Some(false) => {}
+                    None if cell.is_point() && exact_truth(bounder, region, &cell.lower) == Some(false) => {
+                        if let Some(node) = node {
+                            (node.exact, node.far) = (true, false);
+                        }
+                    }
                     None => floor = floor.min(cell.distance),
                 }
             }
@@ -125,6 +143,14 @@ impl<'a, 'b> NearestSearch<'a, 'b> {
             for _ in 0..affordable.clamp(1, BATCH as u64 / 2) {
                 let Some(Queued(cell, (input, at))) = heap.pop() else { break };
                 let mut halves = cell.split(input, at);
+                if let Some(tree) = &mut self.tree {
+                    let parent = &mut tree.nodes[cell.node as usize];
+                    parent.split = Some(Split { input: input as u32, at, first: nodes });
+                    parent.far = false;
+                    for _ in &halves {
+                        tree.push();
+                    }
+                }
                 for half in &mut halves {
                     half.node = nodes;
                     nodes = nodes.wrapping_add(1);

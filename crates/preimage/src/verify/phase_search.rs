@@ -14,7 +14,7 @@ use super::phases::{Expansion, PhaseEffort, PhaseNode, PhaseRow};
 use super::proof::Reason;
 use super::region::Region;
 use super::search::Ending;
-use super::tree::PhaseTree;
+use super::tree::{Node, PhaseTree, Tree};
 
 /// Nodes that are expanded together: fixed, so that the answer does not depend on the number of threads.
 const BATCH: usize = 16;
@@ -192,6 +192,12 @@ impl<'a, 'b> PhaseSearch<'a, 'b> {
             return Ending::Undecided(format!("{stuck} parts with all signs given are not decided"));
         }
         Ending::Empty
+    }
+
+    /// What was proved, as the root and the trees of signs.
+    pub(crate) fn give(self, tree: &mut Tree) {
+        tree.nodes.push(Node { dismissed: self.dismissed, ..Node::default() });
+        tree.phases = self.trees;
     }
 
     /// Looks at points, and climbs from them where asked.

@@ -12,6 +12,7 @@ use super::attack::Attack;
 use super::phase_search::PhaseSearch;
 use super::region::Region;
 use super::search::Ending;
+use super::tree::Tree;
 
 /// Radii tried by bounds alone.
 const QUICK: usize = 8;
@@ -27,13 +28,16 @@ pub(crate) struct RadiusSearch<'a, 'b> {
     /// Forms that may be pushed back.
     pushes: u64,
     pub(crate) nodes: u64,
+    /// Whether the proof of the largest radius is kept, and that proof.
+    keep_tree: bool,
+    pub(crate) tree: Option<Tree>,
 }
 
 impl<'a, 'b> RadiusSearch<'a, 'b> {
-    pub(crate) fn new(region: &'a Region, attack: &'a mut Attack<'b>, work: u64) -> Self {
+    pub(crate) fn new(region: &'a Region, attack: &'a mut Attack<'b>, work: u64, keep_tree: bool) -> Self {
         // There and back again.
         let pushes = work / (2 * attack.bounder.multiplications());
-        RadiusSearch { region, attack, pushes, nodes: 0 }
+        RadiusSearch { region, attack, pushes, nodes: 0, keep_tree, tree: None }
     }
 
     /// The largest radius found within which nothing is; infinite where nothing is in the whole region.
@@ -109,10 +113,16 @@ impl<'a, 'b> RadiusSearch<'a, 'b> {
         if region.lower.iter().zip(&region.upper).any(|(lo, hi)| lo > hi) {
             return (true, 0);
         }
-        let mut search = PhaseSearch::new(&region, self.attack, false);
+        let mut search = PhaseSearch::new(&region, self.attack, self.keep_tree);
         search.most_pushes = most_pushes;
         let ending = search.run(budget, &Silent);
         self.nodes += search.nodes;
-        (matches!(ending, Ending::Empty), search.pushes)
+        let (proved, pushes) = (matches!(ending, Ending::Empty), search.pushes);
+        if proved && self.keep_tree {
+            let mut tree = Tree::of(&region);
+            search.give(&mut tree);
+            self.tree = Some(tree);
+        }
+        (proved, pushes)
     }
 }

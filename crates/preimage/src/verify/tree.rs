@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::cell::Cut;
 use super::phases::PhaseNode;
 use super::proof::Reason;
-use super::region::Row;
+use super::region::{Region, Row};
 
 /// A tree of boxes, and of signs of neurons on the root box.
 #[derive(Debug, Default)]
@@ -30,6 +30,8 @@ pub struct Tree {
 pub(crate) struct Node {
     pub(crate) dismissed: Vec<(u32, Reason)>,
     pub(crate) cuts: Vec<Cut>,
+    /// What is left on the box, cut, is beyond the ball.
+    pub(crate) far: bool,
     /// A single point, where the outputs were computed without rounding.
     pub(crate) exact: bool,
     pub(crate) split: Option<Split>,
@@ -84,6 +86,18 @@ impl PhaseTree {
 }
 
 impl Tree {
+    /// The tree of a region before anything is known of it.
+    pub(crate) fn of(region: &Region) -> Self {
+        Tree {
+            half_spaces: region.half_spaces.clone(),
+            rows: region.rows.clone(),
+            disjuncts: region.disjuncts.clone(),
+            lower: region.lower.clone(),
+            upper: region.upper.clone(),
+            ..Tree::default()
+        }
+    }
+
     pub(crate) fn push(&mut self) -> u32 {
         self.nodes.push(Node::default());
         (self.nodes.len() - 1) as u32
@@ -134,6 +148,9 @@ impl Node {
             let cut = |cut: &Cut| json!({"input": cut.input, "at": cut.at, "low": cut.low, "rows": cut.rows});
             value["cut"] = self.cuts.iter().map(cut).collect();
         }
+        if self.far {
+            value["far"] = true.into();
+        }
         if self.exact {
             value["exact"] = true.into();
         }
@@ -152,7 +169,7 @@ fn out(disjunct: u32, reason: &Reason) -> Value {
             let leaves: Vec<Value> = leaves.iter().map(leaf).collect();
             json!({"disjunct": disjunct, "rows": members(rows), "leaves": leaves})
         }
-        Reason::Far => json!({"disjunct": disjunct, "far": true}),
+        Reason::Far => json!({"disjunct": disjunct, "rows": []}),
     }
 }
 

@@ -3,7 +3,7 @@
 use netinverse_base::{Error, Place, Result, Rng};
 use netinverse_network::{Evaluator, Network, Shape, ValueId};
 
-use super::{Family, check_weight};
+use super::{Family, check_weight, statistics};
 use crate::objective::{Part, Term};
 use crate::stack::Stack;
 use crate::{Activation, Assembly, Objective, Weight, Weights};
@@ -186,20 +186,4 @@ fn outputs(forward: &Network, x: &[f32]) -> Result<Vec<f32>> {
             .at(Place::Row(index / m))),
         None => Ok(y),
     }
-}
-
-/// The mean and standard deviation of each column.
-fn statistics(rows: &[f32], columns: usize) -> (Vec<f32>, Vec<f32>) {
-    let count = (rows.len() / columns) as f64;
-    let column = |j: usize| rows.iter().skip(j).step_by(columns).map(|&v| f64::from(v));
-    (0..columns)
-        .map(|j| {
-            let mean = column(j).sum::<f64>() / count;
-            let variance = column(j).map(|v| (v - mean) * (v - mean)).sum::<f64>() / count;
-            // Rounding alone is no variation.
-            let noise = f64::from(f32::EPSILON) * mean.abs();
-            let deviation = variance.sqrt();
-            (mean as f32, if deviation > noise { deviation as f32 } else { 0.0 })
-        })
-        .unzip()
 }

@@ -1,10 +1,14 @@
 //! Families of networks with an inverse: each says what is trained, what f is, and what its inverse is.
 
+mod bijective;
+mod bilipschitz;
 mod encoder_decoder;
 mod learned_inverse;
 mod row_space;
 mod surjective;
 
+pub use bijective::{Bijective, BijectiveSizes, Coupling};
+pub use bilipschitz::{BiLipschitz, BiLipschitzSizes};
 pub use encoder_decoder::{EncoderDecoder, Sizes};
 pub use learned_inverse::{LearnedInverse, RoundTrips};
 pub use row_space::RowSpace;
@@ -72,4 +76,20 @@ fn check_weight(weight: f32) -> Result<()> {
         return Ok(());
     }
     Err(Error::input(format!("a weight of {weight} is not a finite number from 0 on")))
+}
+
+/// The mean and standard deviation of each column.
+fn statistics(rows: &[f32], columns: usize) -> (Vec<f32>, Vec<f32>) {
+    let count = (rows.len() / columns) as f64;
+    let column = |j: usize| rows.iter().skip(j).step_by(columns).map(|&v| f64::from(v));
+    (0..columns)
+        .map(|j| {
+            let mean = column(j).sum::<f64>() / count;
+            let variance = column(j).map(|v| (v - mean) * (v - mean)).sum::<f64>() / count;
+            // Rounding alone is no variation.
+            let noise = f64::from(f32::EPSILON) * mean.abs();
+            let deviation = variance.sqrt();
+            (mean as f32, if deviation > noise { deviation as f32 } else { 0.0 })
+        })
+        .unzip()
 }

@@ -27,17 +27,20 @@ pub struct Surjective {
     inputs: usize,
     outputs: usize,
     lambda: f32,
+    size: f32,
 }
 
 impl Surjective {
-    /// A classifier of `sizes.outputs` classes, with λ · mean squared error of f⁺(f(x)) beside its cross-entropy. The
-    /// coupling's network has the hidden layers, the decoder has them in reverse order.
+    /// A classifier of `sizes.outputs` classes, with λ · mean squared error of f⁺(f(x)) and `size` · ½|y|² beside its
+    /// cross-entropy. The coupling's network has the hidden layers, the decoder has them in reverse order. Smaller outputs are
+    /// closer to each other in float32, and so is y to f(f⁺(y)).
     ///
     /// # Errors
     /// A size of 0, too many weights, as many outputs as inputs or more, a λ that is not a finite number from 0 on.
-    pub fn classifier(sizes: &Sizes<'_>, lambda: f32, seed: u64) -> Result<Self> {
+    pub fn classifier(sizes: &Sizes<'_>, lambda: f32, size: f32, seed: u64) -> Result<Self> {
         let (n, m) = (sizes.inputs, sizes.outputs);
         check_weight(lambda)?;
+        check_weight(size)?;
         if n == 0 || m == 0 || m >= n {
             return Err(Error::input(format!("{n} inputs do not leave {m} outputs a free part")));
         }
@@ -53,7 +56,7 @@ impl Surjective {
         let (activation, none) = (sizes.activation, Activation::Identity);
         let coupling = Stack::new(&mut weights, "c_", &down, activation, none, &mut rng)?;
         let decoder = Stack::new(&mut weights, "r_", &up, activation, last, &mut rng)?;
-        Ok(Surjective { weights, q, coupling, decoder, inputs: n, outputs: m, lambda })
+        Ok(Surjective { weights, q, coupling, decoder, inputs: n, outputs: m, lambda, size })
     }
 
     /// u₀ and u₁ of x.
@@ -72,12 +75,25 @@ impl Surjective {
         Ok((shift, assembly.function("s", Function::Tanh, scale)?))
     }
 
+    /// u₀ ⊙ exp s
+    fn stretch(assembly: &mut Assembly<'_>, along: ValueId, scale: ValueId) -> Result<ValueId> {
+        let factor = assembly.function("factor", Function::Exp, scale)?;
+        assembly.multiply("scaled", along, factor)
+    }
+
+    /// (left ⊙ exp −s) Qᵀ
+    fn undo(&self, assembly: &mut Assembly<'_>, left: ValueId, scale: ValueId) -> Result<ValueId> {
+        let minus = assembly.sum("minus_s", &[(scale, -1.0)])?;
+        let divisor = assembly.function("divisor", Function::Exp, minus)?;
+        let along = assembly.multiply("along", left, divisor)?;
+        assembly.dense_transposed("inside", along, self.q, None)
+    }
+
     /// f(x)
     fn forward(&self, assembly: &mut Assembly<'_>, x: ValueId) -> Result<ValueId> {
         let (along, rest) = self.split(assembly, x)?;
         let (shift, scale) = self.shift_and_scale(assembly, rest)?;
-        let factor = assembly.function("factor", Function::Exp, scale)?;
-        let scaled = assembly.multiply("scaled", along, factor)?;
+        let scaled = Self::stretch(assembly, along, scale)?;
         assembly.sum("y", &[(scaled, 1.0), (shift, 1.0)])
     }
 
@@ -85,12 +101,20 @@ impl Surjective {
     fn preimage(&self, assembly: &mut Assembly<'_>, y: ValueId, v: ValueId) -> Result<ValueId> {
         let (_, rest) = self.split(assembly, v)?;
         let (shift, scale) = self.shift_and_scale(assembly, rest)?;
-        let minus = assembly.sum("minus_s", &[(scale, -1.0)])?;
-        let factor = assembly.function("divisor", Function::Exp, minus)?;
         let left = assembly.sum("left", &[(y, 1.0), (shift, -1.0)])?;
-        let along = assembly.multiply("along", left, factor)?;
-        let inside = assembly.dense_transposed("inside", along, self.q, None)?;
+        let inside = self.undo(assembly, left, scale)?;
         assembly.sum("x", &[(rest, 1.0), (inside, 1.0)])
+    }
+
+    /// f⁺(y, v), corrected along Q once by what f makes of it: what the stored Q and float32 have left is nearly undone.
+    fn corrected(&self, assembly: &mut Assembly<'_>, y: ValueId, v: ValueId) -> Result<ValueId> {
+        let first = self.preimage(assembly, y, v)?;
+        let (along, rest) = self.split(assembly, first)?;
+        let (shift, scale) = self.shift_and_scale(assembly, rest)?;
+        let scaled = Self::stretch(assembly, along, scale)?;
+        let left = assembly.sum("residual", &[(y, 1.0), (shift, -1.0), (scaled, -1.0)])?;
+        let inside = self.undo(assembly, left, scale)?;
+        assembly.sum("x", &[(first, 1.0), (inside, 1.0)])
     }
 
     /// f⁺ of outputs and of any v of n numbers, which says which of the inputs with these outputs is meant: inputs y
@@ -102,7 +126,7 @@ impl Surjective {
         let mut assembly = Assembly::new(&self.weights);
         let y = assembly.input("y", self.outputs)?;
         let v = assembly.input("v", self.inputs)?;
-        let x = self.preimage(&mut assembly, y, v)?;
+        let x = self.corrected(&mut assembly, y, v)?;
         assembly.finish(&[x])
     }
 }
@@ -138,7 +162,7 @@ impl Family for Surjective {
         let mut assembly = Assembly::new(&self.weights);
         let y = assembly.input("y", self.outputs)?;
         let v = self.decoder.apply(&mut assembly, y)?;
-        let x = self.preimage(&mut assembly, y, v)?;
+        let x = self.corrected(&mut assembly, y, v)?;
         assembly.finish(&[x])
     }
 }
@@ -155,6 +179,7 @@ impl Coder for Surjective {
                 weight: self.lambda,
                 term: Term::MeanSquare(x),
             },
+            Part { name: "size", outputs: 0..m, weight: self.size, term: Term::HalfSquare },
         ])
     }
 }

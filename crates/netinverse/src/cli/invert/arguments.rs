@@ -130,6 +130,15 @@ pub(crate) struct InvertOptions {
         help_heading = "Answers"
     )]
     pub(crate) certify: Option<f64>,
+    /// Write what proves the bounds and the rows without an answer, lines of JSON for `netinverse check`
+    #[arg(
+        long,
+        value_name = "PROOF.jsonl",
+        requires = "certify",
+        conflicts_with = "resume",
+        help_heading = "Answers"
+    )]
+    pub(crate) proof: Option<PathBuf>,
     /// Starts of the search for a row at most
     #[arg(long, value_name = "N", default_value_t = 64, help_heading = "Answers")]
     pub(crate) starts: usize,

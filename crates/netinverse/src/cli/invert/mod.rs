@@ -4,6 +4,7 @@ pub(crate) mod arguments;
 mod drawing;
 mod page;
 mod prior;
+mod proof;
 mod question;
 
 use std::collections::BTreeMap;
@@ -30,6 +31,9 @@ pub(crate) fn run(options: &InvertOptions, console: &Console) -> Result<Outcome>
         Some(path) => Some(FileFormat::of(path)?),
         None => None,
     };
+    if let Some(path) = &options.proof {
+        super::verify::check_name(path, "--proof")?;
+    }
     let network = question::network(options)?;
     for warning in network.warnings() {
         console.line(&format!("note: {warning}"));
@@ -67,6 +71,10 @@ pub(crate) fn run(options: &InvertOptions, console: &Console) -> Result<Outcome>
         _ => run.answer(done, None)?,
     };
     console.clear();
+    if let Some(path) = &options.proof {
+        proof::write(path, &model, options.output.as_deref(), prepared.problem(), &queries)?;
+        console.line(&format!("written: {}", path.display()));
+    }
     let inversion = Inversion {
         schema: SCHEMA.into(),
         model,
@@ -138,7 +146,7 @@ impl Run<'_> {
                     writer.write_all(line.as_bytes()).map_err(|error| Error::io(*path, &error))?;
                 }
             }
-            if !keep {
+            if !keep && self.options.proof.is_none() {
                 query.forget_inputs();
             }
             queries.push(query);

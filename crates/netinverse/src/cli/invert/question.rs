@@ -115,6 +115,7 @@ pub(super) fn problem(options: &InvertOptions, network: &Network) -> Result<(Pro
     problem.tolerance = options.tolerance;
     problem.starts = options.starts;
     problem.certify = options.certify;
+    problem.keep_proofs = options.proof.is_some();
     problem.seed = options.limits.seed;
     let mut resources = Resources::default();
     if let Some(spec) = &options.data {

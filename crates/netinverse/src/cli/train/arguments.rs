@@ -26,6 +26,11 @@ pub(crate) enum TrainNetwork {
     Classifier(ClassifierOptions),
     /// A classifier that is onto, with an exact right inverse: f(g(y)) = y for every y, and one input for each free part v
     Surjective(SurjectiveOptions),
+    /// A density of the rows by coupling blocks: f carries them to the standard normal law, and has an inverse and a
+    /// determinant by formula
+    Bijective(BijectiveOptions),
+    /// A square classifier that changes distances by factors between MU and NU, whatever its weights are, and its inverse
+    Bilipschitz(BilipschitzOptions),
     /// Accuracy against reconstruction: invertible classifiers over a range of λ, beside an autoencoder, principal
     /// components, and the best inverse of a plain classifier
     Sweep(SweepOptions),
@@ -112,6 +117,9 @@ pub(crate) struct SurjectiveOptions {
     /// The weight of the mean squared error of g(f(x)) beside the cross-entropy
     #[arg(long, value_name = "LAMBDA", default_value_t = 10.0, allow_negative_numbers = true)]
     pub(crate) lambda: f32,
+    /// The weight of half the square of the outputs' length beside the cross-entropy: smaller outputs come back nearer
+    #[arg(long, value_name = "W", default_value_t = 0.01, allow_negative_numbers = true)]
+    pub(crate) output_size: f32,
     /// The number of classes [default: the largest label + 1]
     #[arg(long, value_name = "K")]
     pub(crate) classes: Option<usize>,
@@ -124,10 +132,121 @@ pub(crate) struct SurjectiveOptions {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+NET.inverse.onnx takes y; NET.density.onnx gives the logarithm of the density of x, in nats.")]
+pub(crate) struct BijectiveOptions {
+    /// How many blocks
+    #[arg(long, value_name = "N", default_value_t = 8, help_heading = "Network")]
+    pub(crate) blocks: usize,
+    /// Units of the network in a block
+    #[arg(long, value_name = "N", default_value_t = 64, help_heading = "Network")]
+    pub(crate) width: usize,
+    /// What a block does to one half of the coordinates
+    #[arg(long, value_enum, default_value_t = CouplingName::Affine, help_heading = "Network")]
+    pub(crate) coupling: CouplingName,
+    /// C: factors of affine blocks lie between exp(-C) and exp(C)
+    #[arg(
+        long,
+        value_name = "C",
+        default_value_t = 1.0,
+        allow_negative_numbers = true,
+        help_heading = "Network"
+    )]
+    pub(crate) clamp: f32,
+    /// The Lipschitz constant of the network in a block at most
+    #[arg(
+        long,
+        value_name = "L",
+        default_value_t = 1.0,
+        allow_negative_numbers = true,
+        help_heading = "Network"
+    )]
+    pub(crate) slope: f32,
+    /// The activation in a block
+    #[arg(long, value_enum, default_value_t = HiddenActivation::Relu, help_heading = "Network")]
+    pub(crate) activation: HiddenActivation,
+    #[command(flatten)]
+    pub(crate) pairs: PairOptions,
+    #[command(flatten)]
+    pub(crate) samples: SampleOptions,
+    #[command(flatten)]
+    pub(crate) course: CourseOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BilipschitzOptions {
+    /// |f(x) - f(x')| is at least MU |x - x'|
+    #[arg(
+        long,
+        value_name = "MU",
+        default_value_t = 0.1,
+        allow_negative_numbers = true,
+        help_heading = "Network"
+    )]
+    pub(crate) mu: f64,
+    /// and at most NU |x - x'|
+    #[arg(
+        long,
+        value_name = "NU",
+        default_value_t = 10.0,
+        allow_negative_numbers = true,
+        help_heading = "Network"
+    )]
+    pub(crate) nu: f64,
+    /// How many layers share these factors
+    #[arg(long = "layers", value_name = "N", default_value_t = 4, help_heading = "Network")]
+    pub(crate) depth: usize,
+    /// Units of a layer, as many as inputs at least [default: four times as many]
+    #[arg(long, value_name = "N", help_heading = "Network")]
+    pub(crate) width: Option<usize>,
+    /// The number of classes, which the first outputs tell apart [default: the largest label + 1]
+    #[arg(long, value_name = "K")]
+    pub(crate) classes: Option<usize>,
+    #[command(flatten)]
+    pub(crate) pairs: PairOptions,
+    #[command(flatten)]
+    pub(crate) samples: SampleOptions,
+    #[command(flatten)]
+    pub(crate) course: CourseOptions,
+}
+
+/// Where distances are compared.
+#[derive(Debug, Args)]
+pub(crate) struct PairOptions {
+    /// The box of inputs for which bounds are stated, and from which pairs are drawn: lo,hi for all, or a FILE of rows lo,hi
+    /// [default: the smallest box of the rows learned from]
+    #[arg(long, value_name = "LO,HI|FILE", allow_hyphen_values = true, help_heading = "Bounds")]
+    pub(crate) bounds: Option<String>,
+    /// How many pairs to measure
+    #[arg(long, value_name = "N", default_value_t = 100_000, help_heading = "Bounds")]
+    pub(crate) pairs: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CouplingName {
+    /// b + t(a)
+    Additive,
+    /// b exp s(a) + t(a), s between -C and C
+    Affine,
+    /// The same with any s: far from the data it overflows, for comparison
+    Unbounded,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct SweepOptions {
     /// The weights of the reconstruction
     #[arg(long, value_delimiter = ',', value_name = "LAMBDA,…", default_value = "1,3,10,30")]
     pub(crate) lambdas: Vec<f32>,
+    /// Train everything from N seeds, SEED on: means and the worst; each seed holds out other rows
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) seeds: u16,
+    /// Step sizes of the autoencoder: the best on the rows held out counts [default: --rate]
+    #[arg(long, value_delimiter = ',', value_name = "R,…")]
+    pub(crate) rates: Vec<f32>,
+    /// Choose the LAMBDA that gives the rows held out back best among those whose accuracy on them is at most this share below
+    /// that of the plain classifier
+    #[arg(long, value_name = "SHARE", default_value_t = 0.005, allow_negative_numbers = true)]
+    pub(crate) cost: f64,
     /// The number of classes [default: the largest label + 1]
     #[arg(long, value_name = "K")]
     pub(crate) classes: Option<usize>,
@@ -164,6 +283,9 @@ pub(crate) struct InverseOptions {
     /// The weight of |g(f(x)) - x|² beside |f(g(y)) - y|²
     #[arg(long, value_name = "BETA", default_value_t = 0.01, allow_negative_numbers = true)]
     pub(crate) beta: f32,
+    /// Say too how near g(y) comes after at most N steps of Gauss-Newton from there, in the bounds
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) polish: usize,
     #[command(flatten)]
     pub(crate) layers: LayerOptions,
     #[command(flatten)]

@@ -44,8 +44,10 @@ pub(super) fn surjective(options: &SurjectiveOptions, console: &Console) -> Resu
     let samples = Samples::read(&options.samples, options.course.patience, None, &budget)?;
     let classes = samples.classes(options.classes)?;
     let sizes = options.layers.sizes(&samples, classes);
-    let mut family = Surjective::classifier(&sizes, options.lambda, budget.seed())
-        .at(|| Place::Option(if options.lambda >= 0.0 { "--classes" } else { "--lambda" }.into()))?;
+    let mut family =
+        Surjective::classifier(&sizes, options.lambda, options.output_size, budget.seed()).at(|| {
+            Place::Option(if options.lambda >= 0.0 { "--classes, --output-size" } else { "--lambda" }.into())
+        })?;
     let name = "surjective classifier";
     let outcome = encoder_decoder(name, &mut family, &samples, &options.course, &files, &budget, console)?;
     let fibre = files.network.with_extension("fibre.onnx");
@@ -55,7 +57,7 @@ pub(super) fn surjective(options: &SurjectiveOptions, console: &Console) -> Resu
 }
 
 /// Trains on the samples, judged by those held out.
-fn on_samples(
+pub(super) fn on_samples(
     family: &mut dyn Coder,
     samples: &Samples,
     objective: &Objective<'_>,

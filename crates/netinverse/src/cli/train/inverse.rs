@@ -1,17 +1,18 @@
 //! `netinverse train inverse`.
 
-use netinverse_base::{Budget, Error, Place, Result, ResultExt as _, Rng};
-use netinverse_data::{RowsOptions, read_rows};
+use netinverse_base::{Budget, Error, Place, Result, Rng};
 use netinverse_network::{ImportOptions, Network};
-use netinverse_train::{Family as _, LearnedInverse, Lesson};
+use netinverse_train::{Family as _, LearnedInverse, Lesson, polish};
 
 use super::answer::{Measure, Trained, finish};
 use super::arguments::InverseOptions;
 use super::course::{self, Files};
-use super::samples::Samples;
+use super::samples::{self, Samples};
 use super::yardsticks;
 use crate::cli::{Console, Outcome, budget};
 
+/// Rows that are polished at most.
+const POLISHED: usize = 1000;
 /// The random stream of inputs that are drawn.
 const DRAW_STREAM: u64 = 0xD4A3;
 
@@ -26,7 +27,7 @@ pub(super) fn run(options: &InverseOptions, console: &Console) -> Result<Outcome
         console.line(&format!("note: {warning}"));
     }
     let bounds = bounds(options, &network)?;
-    let samples = samples(options, &network, bounds.as_deref(), &budget)?;
+    let samples = rows(options, &network, bounds.as_deref(), &budget)?;
     let mut family = LearnedInverse::new(
         &network,
         &samples.train.x,
@@ -53,27 +54,34 @@ pub(super) fn run(options: &InverseOptions, console: &Console) -> Result<Outcome
     let back = yardsticks::outputs(&g, &y);
     let again = yardsticks::outputs(&network, &back);
     let m = network.output_size();
-    let mut misses: Vec<f64> = again
+    let misses: Vec<f64> = again
         .chunks(m)
         .zip(y.chunks(m))
         .map(|(a, b)| a.iter().zip(b).map(|(a, b)| f64::from((a - b).abs())).fold(0.0, f64::max))
         .collect();
-    misses.sort_by(f64::total_cmp);
-    let centre = misses[misses.len() / 2];
-    let measures = vec![
-        Measure::new(
-            "round_trip",
-            yardsticks::relative(&again, &y),
-            "relative error of f(g(y)) for y = f(x)",
-        ),
-        Measure::new("residual_median", centre, "largest |f(g(y)) - y| of a row: the median row"),
-        Measure::new("residual_worst", misses[misses.len() - 1], "the same: the worst row"),
-        Measure::new(
-            "reconstruction_error",
-            yardsticks::mean_square(&back, &set.x),
-            "mean squared error an input of g(f(x))",
-        ),
-    ];
+    let mut measures = vec![Measure::new(
+        "round_trip",
+        yardsticks::relative(&again, &y),
+        "relative error of f(g(y)) for y = f(x)",
+    )];
+    let text = ["largest |f(g(y)) - y| of a row: the median row".into(), "the same: the worst row".into()];
+    measures.extend(median_and_worst(["residual_median", "residual_worst"], misses, text));
+    if options.polish > 0 {
+        let rows = set.rows.min(POLISHED);
+        let wide =
+            |values: &[f32], size: usize| values[..rows * size].iter().map(|&v| f64::from(v)).collect();
+        let mut x: Vec<f64> = wide(&back, network.input_size());
+        let y: Vec<f64> = wide(&y, m);
+        let left = polish(&network, bounds.as_deref(), &mut x, &y, options.polish);
+        let after = format!("after {} steps of Gauss-Newton, of {rows} rows", options.polish);
+        let text = [format!("{after}: the median row"), format!("{after}: the worst row")];
+        measures.extend(median_and_worst(["polished_median", "polished_worst"], left, text));
+    }
+    measures.push(Measure::new(
+        "reconstruction_error",
+        yardsticks::mean_square(&back, &set.x),
+        "mean squared error an input of g(f(x))",
+    ));
     let trained = Trained {
         name: "learned inverse",
         family: &family,
@@ -86,29 +94,25 @@ pub(super) fn run(options: &InverseOptions, console: &Console) -> Result<Outcome
     finish(trained, &course, &samples, &options.course, console)
 }
 
+/// Of what is left of each row.
+fn median_and_worst(names: [&'static str; 2], mut left: Vec<f64>, text: [String; 2]) -> [Measure; 2] {
+    left.sort_by(f64::total_cmp);
+    let [median, worst] = text;
+    let last = left.len() - 1;
+    [Measure::new(names[0], left[left.len() / 2], median), Measure::new(names[1], left[last], worst)]
+}
+
 /// An interval for each input, from the option or the network's file.
 fn bounds(options: &InverseOptions, network: &Network) -> Result<Option<Vec<[f64; 2]>>> {
     let n = network.input_size();
     let Some(spec) = &options.bounds else {
         return Ok(network.input_bounds().map(<[[f64; 2]]>::to_vec));
     };
-    let at = || Place::Option("--bounds".into());
-    let rows = read_rows(spec, &RowsOptions { columns: Some(2), ..RowsOptions::default() }).at(at)?;
-    if rows.rows != 1 && rows.rows != n {
-        return Err(Error::input(format!("{} intervals, the network has {n} inputs", rows.rows))
-            .at(at())
-            .hint("give one row lo,hi for each input, or a single row for all"));
-    }
-    let row = |i: usize| rows.row(if rows.rows == 1 { 0 } else { i });
-    if let Some(i) = (0..n).find(|&i| row(i)[0] > row(i)[1]) {
-        let message = format!("the lower bound {} is above the upper one, {}", row(i)[0], row(i)[1]);
-        return Err(Error::input(message).at(Place::Row(i)).at(at()));
-    }
-    Ok(Some((0..n).map(|i| [row(i)[0], row(i)[1]]).collect()))
+    samples::intervals(spec, n).map(Some)
 }
 
 /// The rows of `--data`, or inputs drawn in the bounds.
-fn samples(
+fn rows(
     options: &InverseOptions,
     network: &Network,
     bounds: Option<&[[f64; 2]]>,

@@ -7,6 +7,7 @@ mod families;
 mod inverse;
 mod mlp;
 mod samples;
+mod square;
 mod sweep;
 mod yardsticks;
 
@@ -21,6 +22,8 @@ pub(crate) fn run(options: &TrainOptions, console: &Console) -> Result<Outcome> 
         TrainNetwork::Autoencoder(options) => families::autoencoder(options, console),
         TrainNetwork::Classifier(options) => families::classifier(options, console),
         TrainNetwork::Surjective(options) => families::surjective(options, console),
+        TrainNetwork::Bijective(options) => square::bijective(options, console),
+        TrainNetwork::Bilipschitz(options) => square::bilipschitz(options, console),
         TrainNetwork::Sweep(options) => sweep::run(options, console),
         TrainNetwork::Inverse(options) => inverse::run(options, console),
     }

@@ -267,6 +267,23 @@ fn digit_set(digits: &DigitSet, range: Option<RowRange>) -> Result<Set> {
     })
 }
 
+/// `--bounds`: an interval for each of n inputs.
+pub(super) fn intervals(spec: &str, n: usize) -> Result<Vec<[f64; 2]>> {
+    let at = || Place::Option("--bounds".into());
+    let rows = read_rows(spec, &RowsOptions { columns: Some(2), ..RowsOptions::default() }).at(at)?;
+    if rows.rows != 1 && rows.rows != n {
+        return Err(Error::input(format!("{} intervals, there are {n} inputs", rows.rows))
+            .at(at())
+            .hint("give one row lo,hi for each input, or a single row for all"));
+    }
+    let row = |i: usize| rows.row(if rows.rows == 1 { 0 } else { i });
+    if let Some(i) = (0..n).find(|&i| row(i)[0] > row(i)[1]) {
+        let message = format!("the lower bound {} is above the upper one, {}", row(i)[0], row(i)[1]);
+        return Err(Error::input(message).at(Place::Row(i)).at(at()));
+    }
+    Ok((0..n).map(|i| [row(i)[0], row(i)[1]]).collect())
+}
+
 /// The pictures of a folder, by name.
 fn pictures(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(folder).map_err(|error| Error::io(folder, &error))?;

@@ -7,6 +7,8 @@ mod assignment;
 mod networks;
 mod proof;
 
+pub(crate) use proof::check_name;
+
 use std::path::PathBuf;
 
 use clap::Args;
@@ -75,7 +77,9 @@ pub(crate) struct SupportsOptions {
 }
 
 pub(crate) fn run(options: &VerifyOptions, console: &Console) -> Result<Outcome> {
-    proof::check_name(options.proof.as_deref())?;
+    if let Some(path) = &options.proof {
+        check_name(path, "-o")?;
+    }
     let budget = super::budget(&options.limits)?;
     let specification = Specification::read(&options.query)?;
     let loaded = networks::load(&options.networks, &specification)?;

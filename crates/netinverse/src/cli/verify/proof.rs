@@ -12,15 +12,13 @@ use serde_json::json;
 use super::networks::Loaded;
 
 /// Refuses, before any work, another extension than that of lines of JSON.
-pub(super) fn check_name(path: Option<&Path>) -> Result<()> {
-    match path {
-        Some(path) if path.extension().is_none_or(|extension| !extension.eq_ignore_ascii_case("jsonl")) => {
-            Err(Error::input(format!("`{}` is not a name for a proof", path.display()))
-                .at(Place::Option("-o".into()))
-                .hint("a proof is lines of JSON, for example `-o proof.jsonl`"))
-        }
-        _ => Ok(()),
+pub(crate) fn check_name(path: &Path, option: &str) -> Result<()> {
+    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("jsonl")) {
+        return Ok(());
     }
+    Err(Error::input(format!("`{}` is not a name for a proof", path.display()))
+        .at(Place::Option(option.into()))
+        .hint(format!("a proof is lines of JSON, for example `{option} proof.jsonl`")))
 }
 
 pub(super) fn write(path: &Path, query: &Path, loaded: &Loaded, answer: &Verification) -> Result<()> {
