@@ -1,6 +1,7 @@
 """Answers of `netinverse preimage`, `verify -o` and `invert --certify --proof`, checked: verdicts, and seconds of the check beside those of production.
 
     NETINVERSE_DATA=DIR python3 benches/check.py preimage [--binary target/release/netinverse] [--limit 30]
+    NETINVERSE_DATA=DIR python3 benches/check.py exact [--only vcas]
     NETINVERSE_DATA=DIR python3 benches/check.py acasxu [--every 1] [--only TEXT]
     NETINVERSE_DATA=DIR python3 benches/check.py mnistfc [--only 256x2] [--timeout 60]
     NETINVERSE_DATA=DIR python3 benches/check.py certify [--only "256x2 linf"] [--digits 10]
@@ -32,6 +33,9 @@ TASKS = [
     ("dubinsrejoin", "dubinsrejoin", 0.75),
 ]
 
+# Too many inputs for every linear region.
+LARGE = {"lunarlander", "dubinsrejoin"}
+
 # network, norm
 DISTANCES = [("256x2", "linf"), ("256x4", "linf"), ("256x2", "l2")]
 
@@ -42,15 +46,16 @@ def run(command):
     return done, time.perf_counter() - start
 
 
-def produce_preimages(options, folder):
+def produce_preimages(options, folder, exact=False):
     data = pathlib.Path(options.data) / "premap"
     for task, network, coverage in TASKS:
-        if options.only and options.only not in f"{task} {network}":
+        if options.only and options.only not in f"{task} {network}" or exact and network in LARGE:
             continue
         answer = folder / f"{task}-{network}.preimage"
         model, spec = data / f"{network}.onnx", data / f"{task}.vnnlib"
-        command = [options.binary, "preimage", model, "--spec", spec, "--coverage", coverage]
-        _, seconds = run(command + ["--time-limit", options.limit, "-o", answer])
+        command = [options.binary, "preimage", model, "--spec", spec]
+        command += ["--exact"] if exact else ["--coverage", coverage, "--time-limit", options.limit]
+        _, seconds = run(command + ["-o", answer])
         yield f"{task} {network}", answer, model, spec, seconds
 
 
@@ -89,7 +94,7 @@ def produce_distances(options, folder):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("suite", choices=["preimage", "acasxu", "mnistfc", "certify"])
+    parser.add_argument("suite", choices=["preimage", "exact", "acasxu", "mnistfc", "certify"])
     parser.add_argument("--data", default=os.environ.get("NETINVERSE_DATA"))
     parser.add_argument("--binary", default="target/release/netinverse")
     parser.add_argument("--limit", default="30", help="seconds for each paving")
@@ -103,8 +108,8 @@ def main():
     counts, slow, sums = {}, 0, [0.0, 0.0]
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        if options.suite == "preimage":
-            answers = produce_preimages(options, folder)
+        if options.suite in ("preimage", "exact"):
+            answers = produce_preimages(options, folder, options.suite == "exact")
         elif options.suite == "certify":
             answers = produce_distances(options, folder)
         else:
@@ -125,6 +130,7 @@ def main():
             sums[0] += produced
             sums[1] += seconds
             size = answer.stat().st_size / 1e6
+            # Of an exact answer, linear regions.
             leaves = report.get("checked", {}).get("leaves", 0)
             why = report.get("first_failure") or report.get("why") or ""
             print(

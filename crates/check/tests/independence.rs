@@ -35,6 +35,6 @@ fn the_crate_is_small() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let (kernel, all) = (code_lines(&source.join("kernel")), code_lines(&source));
     println!("kernel {kernel}, crate {all}");
-    assert!(all < 6500, "{all} lines");
-    assert!(kernel < 2150, "{kernel} lines");
+    assert!(all < 8900, "{all} lines");
+    assert!(kernel < 2650, "{kernel} lines");
 }

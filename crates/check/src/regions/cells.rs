@@ -47,13 +47,15 @@ pub(super) struct Cell {
     pub(super) phases: Phases,
     /// Disjuncts that are not proved to fail.
     pub(super) alive: Vec<usize>,
+    /// Rows that are proved to hold, with room to spare, on all of a cell that is whole.
+    pub(super) held: Vec<usize>,
 }
 
 /// A cell on which the network is one affine map.
 #[derive(Debug)]
 pub(super) struct Region {
     pub(super) cell: Cell,
-    /// The outputs, those that matter.
+    /// The outputs, those that matter; none where every row that matters is held.
     pub(super) outputs: Vec<Option<ExactForm>>,
 }
 
@@ -127,6 +129,10 @@ impl Setting<'_> {
     /// The outputs that matter as functions of the input on a cell that is whole; `None` where one is out of reach.
     pub(super) fn region(&self, cell: Cell) -> Option<Region> {
         let network = self.network;
+        let is_held = |row| cell.held.contains(row);
+        if !self.maps && cell.alive.iter().all(|&d| self.disjuncts[d].iter().all(is_held)) {
+            return Some(Region { outputs: vec![None; network.outputs()], cell });
+        }
         let used =
             |j: usize| self.maps || self.targets.iter().any(|target| !target.outputs.slopes[j].is_zero());
         let output = |j: usize| {
@@ -167,7 +173,10 @@ impl Setting<'_> {
             return Expanded::Out;
         }
         match best {
-            None => Expanded::Whole(cell),
+            None => {
+                cell.held = self.held(&cell, prover);
+                Expanded::Whole(cell)
+            }
             Some(cut) => self.split(&cell, &cut).map_or(Expanded::Unknown, Expanded::Split),
         }
     }
@@ -348,12 +357,18 @@ impl Setting<'_> {
         push(self.network, &prover.analysis, value, rows, &vec![0.0; 2 * elements.len()], choices)
     }
 
-    /// The rows that are proved to fail on all of the cell; with ties where the network is affine.
-    fn failed(&self, cell: &Cell, prover: &mut Prover, whole: bool) -> Vec<usize> {
+    /// The rows of the disjuncts that are alive.
+    fn rows(&self, cell: &Cell) -> Vec<usize> {
         let mut rows: Vec<usize> =
             cell.alive.iter().flat_map(|&d| self.disjuncts[d].iter().copied()).collect();
         rows.sort_unstable();
         rows.dedup();
+        rows
+    }
+
+    /// The rows that are proved to fail on all of the cell; with ties where the network is affine.
+    fn failed(&self, cell: &Cell, prover: &mut Prover, whole: bool) -> Vec<usize> {
+        let rows = self.rows(cell);
         let claims: Vec<Claim> = rows.iter().map(|&row| Claim::row(&self.targets[row].row, false)).collect();
         let forms = prover.forms(&claims, &[]);
         let mut polytope = Polytope::new(&cell.walls, &cell.lower, &cell.upper);
@@ -368,6 +383,16 @@ impl Setting<'_> {
                 }
         };
         (0..rows.len()).filter(|&k| fails(k)).map(|k| rows[k]).collect()
+    }
+
+    /// The rows that forms in doubles prove to hold, and not to be 0, on all of the cell.
+    fn held(&self, cell: &Cell, prover: &mut Prover) -> Vec<usize> {
+        let rows = self.rows(cell);
+        let claims: Vec<Claim> = rows.iter().map(|&row| Claim::row(&self.targets[row].row, true)).collect();
+        let forms = prover.forms(&claims, &[]);
+        let mut polytope = Polytope::new(&cell.walls, &cell.lower, &cell.upper);
+        let mut holds = |k: usize| polytope.least(forms.slopes(k), forms.constants[k]).0 > 0.0;
+        (0..rows.len()).filter(|&k| holds(k)).map(|k| rows[k]).collect()
     }
 
     /// The elements that what is asked for, or the outputs, depend on.

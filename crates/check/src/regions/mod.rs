@@ -133,6 +133,7 @@ fn find<'a>(
         upper: setting.upper.clone(),
         phases,
         alive: (0..setting.disjuncts.len()).collect(),
+        held: Vec::new(),
     };
     let (mut stack, mut regions, mut count) = (vec![root], Vec::new(), 0);
     while !stack.is_empty() {

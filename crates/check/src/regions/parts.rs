@@ -20,8 +20,6 @@ pub(super) struct Part {
     pub(super) point: Vec<f64>,
     /// Over the free inputs; proved where it is less than their number.
     pub(super) dimension: usize,
-    /// Proved bounds of its volume; (0, ∞) where rounding leaves it open.
-    pub(super) volume: (f64, f64),
 }
 
 /// What a disjunct has of a cell.
@@ -74,7 +72,7 @@ impl Setting<'_> {
         let cell = &whole.cell;
         let mut polytope = Polytope::new(&cell.walls, &cell.lower, &cell.upper);
         let mut open = Vec::new();
-        for &row in &self.disjuncts[disjunct] {
+        for &row in self.disjuncts[disjunct].iter().filter(|row| !cell.held.contains(row)) {
             if walls[row].is_none() {
                 walls[row] = Some(Arc::new(self.wall(&whole.target(&self.targets[row])?, false)));
             }
@@ -157,13 +155,7 @@ fn part(walls: Vec<Arc<Wall>>, cell: &Cell, region: usize) -> Option<Part> {
         .collect();
     let dimension = free.len() - rank(&mut rows);
     let point = inside.point.unwrap_or_else(|| lower.clone());
-    let all: Vec<&Wall> = walls.iter().map(|wall| &**wall).collect();
-    let volume = if dimension < free.len() {
-        (0.0, 0.0)
-    } else {
-        volume_bounds(&all, &lower, &upper).unwrap_or((0.0, f64::INFINITY))
-    };
-    Some(Part { walls, lower, upper, region, point, dimension, volume })
+    Some(Part { walls, lower, upper, region, point, dimension })
 }
 
 fn rank(rows: &mut [Vec<Rational>]) -> usize {
@@ -187,6 +179,12 @@ fn rank(rows: &mut [Vec<Rational>]) -> usize {
 }
 
 impl Part {
+    /// Proved bounds of its volume; (0, ∞) where rounding leaves it open.
+    pub(super) fn volume(&self) -> (f64, f64) {
+        let walls: Vec<&Wall> = self.walls.iter().map(|wall| &**wall).collect();
+        volume_bounds(&walls, &self.lower, &self.upper).unwrap_or((0.0, f64::INFINITY))
+    }
+
     /// Its volume without rounding.
     pub(super) fn volume_exactly(&self) -> Option<Rational> {
         let walls: Vec<&Wall> = self.walls.iter().map(|wall| &**wall).collect();
