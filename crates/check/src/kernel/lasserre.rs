@@ -39,6 +39,15 @@ trait Scalar: Clone {
 struct Interval(f64, f64);
 
 impl Interval {
+    /// All numbers: of what is too large for doubles nothing is known.
+    const ALL: Self = Interval(f64::NEG_INFINITY, f64::INFINITY);
+
+    /// A rounding further out on both sides: |v| · 2⁻⁵² is at least the distance to the next double.
+    fn outward(low: f64, high: f64) -> Self {
+        let off = |v: f64| v.abs() * f64::EPSILON + f64::MIN_POSITIVE;
+        Interval(low - off(low), high + off(high))
+    }
+
     /// Exactly: then products are, and sums.
     fn is_zero(&self) -> bool {
         self.0 == 0.0 && self.1 == 0.0
@@ -53,7 +62,10 @@ impl Scalar for Interval {
         match (self.is_zero(), other.is_zero()) {
             (true, _) => *other,
             (_, true) => *self,
-            _ => Interval((self.0 + other.0).next_down(), (self.1 + other.1).next_up()),
+            _ => {
+                let (low, high) = (self.0 + other.0, self.1 + other.1);
+                if (low + high).is_finite() { Interval::outward(low, high) } else { Interval::ALL }
+            }
         }
     }
     fn times(&self, other: &Self) -> Self {
@@ -61,10 +73,13 @@ impl Scalar for Interval {
             return Interval(0.0, 0.0);
         }
         let (a, b, c, d) = (self.0 * other.0, self.0 * other.1, self.1 * other.0, self.1 * other.1);
-        Interval(a.min(b).min(c.min(d)).next_down(), a.max(b).max(c.max(d)).next_up())
+        if !(a + b + c + d).is_finite() {
+            return Interval::ALL;
+        }
+        Interval::outward(a.min(b).min(c.min(d)), a.max(b).max(c.max(d)))
     }
     fn over(&self, other: &Self) -> Self {
-        self.times(&Interval((1.0 / other.1).next_down(), (1.0 / other.0).next_up()))
+        self.times(&Interval::outward(1.0 / other.1, 1.0 / other.0))
     }
     fn sign(&self) -> Option<Ordering> {
         match (self.0.partial_cmp(&0.0)?, self.1.partial_cmp(&0.0)?) {

@@ -49,13 +49,16 @@ pub(super) struct Cell {
     pub(super) alive: Vec<usize>,
     /// Rows that are proved to hold, with room to spare, on all of a cell that is whole.
     pub(super) held: Vec<usize>,
+    /// Of a cell that is whole, if maps are wanted: n slopes and a constant of a form below each output, then of one below its
+    /// negation.
+    pub(super) below: Vec<f64>,
 }
 
 /// A cell on which the network is one affine map.
 #[derive(Debug)]
 pub(super) struct Region {
     pub(super) cell: Cell,
-    /// The outputs, those that matter; none where every row that matters is held.
+    /// The outputs, those that matter.
     pub(super) outputs: Vec<Option<ExactForm>>,
 }
 
@@ -126,29 +129,24 @@ impl Setting<'_> {
         Some(form)
     }
 
-    /// The outputs that matter as functions of the input on a cell that is whole; `None` where one is out of reach.
-    pub(super) fn region(&self, cell: Cell) -> Option<Region> {
-        let network = self.network;
-        let is_held = |row| cell.held.contains(row);
-        if !self.maps && cell.alive.iter().all(|&d| self.disjuncts[d].iter().all(is_held)) {
-            return Some(Region { outputs: vec![None; network.outputs()], cell });
-        }
-        let used =
-            |j: usize| self.maps || self.targets.iter().any(|target| !target.outputs.slopes[j].is_zero());
-        let output = |j: usize| {
-            let mut slopes = vec![Dyadic::ZERO; network.outputs()];
-            slopes[j] = Dyadic::of(1.0);
-            affine(network, &cell.phases, network.output, ExactForm { slopes, constant: Dyadic::ZERO })
-        };
-        let outputs = (0..network.outputs()).map(|j| if used(j) { output(j).map(Some) } else { Some(None) });
-        let outputs = outputs.collect::<Option<Vec<_>>>();
-        // An output that only a dead disjunct speaks of may depend on what is not decided.
-        let outputs = match outputs {
-            Some(outputs) => outputs,
-            None if self.maps => return None,
-            None => (0..network.outputs()).map(output).collect(),
-        };
-        Some(Region { cell, outputs })
+    /// An output as a function of the input on a cell that is whole; `None` where it is out of reach.
+    pub(super) fn output(&self, cell: &Cell, j: usize) -> Option<ExactForm> {
+        let mut slopes = vec![Dyadic::ZERO; self.network.outputs()];
+        slopes[j] = Dyadic::of(1.0);
+        let form = ExactForm { slopes, constant: Dyadic::ZERO };
+        affine(self.network, &cell.phases, self.network.output, form)
+    }
+
+    /// A cell that is whole, with the outputs that rows speak of which are not held; those out of reach are left out, as an output
+    /// that only a dead disjunct speaks of may depend on what is not decided.
+    pub(super) fn region(&self, cell: Cell) -> Region {
+        let open = |row: &usize| !cell.held.contains(row);
+        let open: Vec<usize> = self.rows(&cell).into_iter().filter(open).collect();
+        let speaks = |j: usize| open.iter().any(|&row| !self.targets[row].outputs.slopes[j].is_zero());
+        let outputs = (0..self.network.outputs())
+            .map(|j| if speaks(j) { self.output(&cell, j) } else { None })
+            .collect();
+        Region { cell, outputs }
     }
 
     pub(super) fn wall(&self, form: &ExactForm, strict: bool) -> Wall {
@@ -175,6 +173,14 @@ impl Setting<'_> {
         match best {
             None => {
                 cell.held = self.held(&cell, prover);
+                if self.maps {
+                    let outputs: Vec<_> = (0..self.network.outputs()).map(|j| (j, None)).collect();
+                    let forms = self.forms(prover, self.network.output, &outputs);
+                    for k in 0..2 * outputs.len() {
+                        cell.below.extend(forms.slopes(k));
+                        cell.below.push(forms.constants[k]);
+                    }
+                }
                 Expanded::Whole(cell)
             }
             Some(cut) => self.split(&cell, &cut).map_or(Expanded::Unknown, Expanded::Split),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use crate::kernel::{ExactForm, Rational, Wall, of_box, rational, volume_bounds};
+use crate::kernel::{ExactForm, Rational, Wall, of_box, rational};
 use crate::preimage::{Same, Status};
 use crate::report::{Outcome, refuse};
 
@@ -76,41 +76,6 @@ impl Shape {
 
     pub(super) fn cover(&self) -> Cover<'_> {
         Cover { walls: &self.outer, lower: &self.lower, upper: &self.upper }
-    }
-
-    /// Proved bounds of the volume of everything between the inner and the outer polytope, in the box; `None` where that cannot be
-    /// told, or where the inner one may reach beyond the box.
-    fn volume(&self, lower: &[f64], upper: &[f64]) -> Option<(f64, f64)> {
-        let bounds = |walls: &[Arc<Wall>]| {
-            let walls: Vec<&Wall> = walls.iter().map(|wall| &**wall).collect();
-            volume_bounds(&walls, lower, upper)
-        };
-        let n = lower.len();
-        let (low, high): (Vec<f64>, Vec<f64>) =
-            (0..n).map(|i| (2.0 * lower[i] - upper[i], 2.0 * upper[i] - lower[i])).unzip();
-        // Doubles that imply the inner half-spaces on the box, as they are in a larger one.
-        let inward = |wall: &Arc<Wall>| {
-            let form = ExactForm::of(&wall.slopes, (wall.constant - wall.error).next_down());
-            Arc::new(Wall::new(&form, false, &low, &high))
-        };
-        let inner: Vec<Arc<Wall>> = self.inner.iter().map(inward).collect();
-        let mut polytope = Polytope::new(&inner, &low, &high);
-        // All of it is in the box if it has a point there, and none between the box and the larger one.
-        let point = polytope.inside().point?;
-        let inside = (0..n).all(|i| lower[i] <= point[i] && point[i] <= upper[i])
-            && inner.iter().all(|wall| wall.exact.at(&point).sign().is_ge());
-        let side = |i: usize, sign: f64, end: f64| {
-            let mut slopes = vec![0.0; n];
-            slopes[i] = sign;
-            Wall::new(&ExactForm::of(&slopes, -sign * end), false, &low, &high)
-        };
-        let mut keeps = |i: usize| {
-            polytope.is_within(&side(i, 1.0, lower[i])) && polytope.is_within(&side(i, -1.0, upper[i]))
-        };
-        if !inside || !(0..n).filter(|&i| lower[i] < upper[i]).all(&mut keeps) {
-            return None;
-        }
-        Some((bounds(&inner)?.0, bounds(&self.outer)?.1))
     }
 
     /// Whether it is near a point.
@@ -224,11 +189,6 @@ fn piece(piece: &Piece, shape: &Shape, parts: &[&Part], found: &Found) -> Result
             None => return claim("volume of a piece", "`exact` is no fraction".into()),
         },
     };
-    // Between its half-spaces moved inward and outward lies what the parts make together.
-    let around = if flat || exact.is_some() { None } else { shape.volume(&setting.lower, &setting.upper) };
-    if around.is_some_and(|(least, most)| low <= least && most <= high) {
-        return Ok(());
-    }
     if let Err(reason) = volume(&full(parts, free), (low, high), exact.as_ref()) {
         return claim("volume of a piece", reason);
     }
@@ -255,7 +215,7 @@ fn thickened(part: &Part, setting: &Setting) -> Vec<Arc<Wall>> {
 fn volume(parts: &[&Part], said: (f64, f64), exact: Option<&Rational>) -> Result<(), String> {
     let (wanted_low, wanted_high) = (rational(said.0), rational(said.1));
     if exact.is_none() {
-        let bounds: Vec<(f64, f64)> = parts.par_iter().map(|part| part.volume()).collect();
+        let bounds: Vec<(f64, f64)> = parts.iter().map(|part| part.volume()).collect();
         let low = crate::kernel::sum(bounds.iter().map(|b| b.0));
         let finite = bounds.iter().all(|b| b.1.is_finite());
         let high = finite.then(|| crate::kernel::sum(bounds.iter().map(|b| b.1)));

@@ -160,39 +160,61 @@ fn one(region: &Region, found: &Found, groups: &Groups) -> Result<usize, Outcome
         return claim("phases", "no region that meets the question has them".into());
     };
     let setting = &found.setting;
-    let cells = || groups.members[group].iter().map(|&index| &found.regions[index]);
-    let outputs = &found.regions[groups.members[group][0]].outputs;
+    let members = &groups.members[group];
     let (n, m) = (setting.lower.len(), setting.network.outputs());
     if region.map.len() != m || region.errors.len() != m || region.map.iter().any(|row| row.len() != n + 1) {
         return claim("map", "it has other sizes than the network".into());
     }
-    let mut forms = Vec::new();
+    let exact = |j: usize| setting.output(&found.regions[members[0]].cell, j);
     for j in 0..m {
-        let Some(form) = &outputs[j] else {
-            return claim("map", "an element that matters is in no one phase".into());
-        };
         let (row, error) = (&region.map[j], region.errors[j]);
         if !row.iter().chain([&error]).all(|v| v.is_finite()) || error < 0.0 {
             return claim("map", format!("a number of output {j} is not finite, or its error below 0"));
         }
-        let mut gap = form.clone();
-        gap.subtract(&Dyadic::of(1.0), &ExactForm::of(&row[..n], row[n]));
-        let least = |form: &ExactForm| {
-            cells().map(|own| form.least(&own.cell.lower, &own.cell.upper).to_rational()).min()
+        let map = ExactForm::of(&row[..n], row[n]);
+        let near = |least: Dyadic| -least.to_rational() <= rational(error);
+        // The forms in doubles that are below the output and its negation, less the map or its negation.
+        let rounded = members.iter().all(|&index| {
+            let Cell { below, lower, upper, .. } = &found.regions[index].cell;
+            [(2 * j, &map), (2 * j + 1, &map.negated())].into_iter().all(|(k, map)| {
+                let own = &below[k * (n + 1)..][..=n];
+                if !own.iter().all(|v| v.is_finite()) {
+                    return false;
+                }
+                let mut gap = ExactForm::of(&own[..n], own[n]);
+                gap.subtract(&Dyadic::of(1.0), map);
+                near(gap.least(lower, upper))
+            })
+        });
+        if rounded {
+            continue;
+        }
+        let Some(mut gap) = exact(j) else {
+            return claim("map", "an element that matters is in no one phase".into());
         };
-        let within = |form: &ExactForm| least(form).is_some_and(|least| -least <= rational(error));
+        gap.subtract(&Dyadic::of(1.0), &map);
+        let within = |form: &ExactForm| {
+            members
+                .iter()
+                .map(|&index| &found.regions[index].cell)
+                .all(|c| near(form.least(&c.lower, &c.upper)))
+        };
         if !within(&gap) || !within(&gap.negated()) {
             return claim("map", format!("output {j} is off by more than its error"));
         }
-        forms.push(form);
     }
     if let Some(said) = region.determinant {
         let free: Vec<usize> = (0..n).filter(|&i| setting.lower[i] < setting.upper[i]).collect();
         if free.len() != m {
             return claim("determinant", "there is none: not as many outputs as free inputs".into());
         }
-        let rows: Vec<Vec<Rational>> =
-            forms.iter().map(|form| free.iter().map(|&i| form.slopes[i].to_rational()).collect()).collect();
+        let row = |j: usize| -> Option<Vec<Rational>> {
+            let form = exact(j)?;
+            Some(free.iter().map(|&i| form.slopes[i].to_rational()).collect())
+        };
+        let Some(rows) = (0..m).map(row).collect() else {
+            return claim("determinant", "an element that matters is in no one phase".into());
+        };
         if determinant_sign(rows) != said {
             return claim("determinant", "it has another sign".into());
         }

@@ -134,6 +134,7 @@ fn find<'a>(
         phases,
         alive: (0..setting.disjuncts.len()).collect(),
         held: Vec::new(),
+        below: Vec::new(),
     };
     let (mut stack, mut regions, mut count) = (vec![root], Vec::new(), 0);
     while !stack.is_empty() {
@@ -156,8 +157,7 @@ fn find<'a>(
         }
     }
     report.checked.boxes = count as u64;
-    let regions: Option<Vec<Region>> = regions.into_par_iter().map(|cell| setting.region(cell)).collect();
-    let Some(regions) = regions else { return Err(not("an output is out of reach")) };
+    let regions: Vec<Region> = regions.into_par_iter().map(|cell| setting.region(cell)).collect();
     let parts: Option<Vec<Vec<Part>>> =
         regions.par_iter().enumerate().map(|(index, region)| setting.parts(region, index)).collect();
     let Some(parts) = parts else { return Err(not("a form of the question is out of reach")) };
