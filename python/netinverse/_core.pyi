@@ -94,6 +94,7 @@ class Frontier:
         over: float | None = None,
         max_pieces: int | None = None,
         compact: bool = True,
+        time_limit: float | None = None,
     ) -> Preimage: ...
 
 _Progress = Callable[[int, str], object]

@@ -237,7 +237,9 @@ def preimage(
     finally:
         pool.end()
     seconds = time.monotonic() - started
-    return Preimage(frontier.answer(done, seconds, coverage, over, max_pieces, compact))
+    # Volumes are known; polytopes may take as long again, and are the coarser the less time they have.
+    rest = None if time_limit is None else max(0.0, left())
+    return Preimage(frontier.answer(done, seconds, coverage, over, max_pieces, compact, rest))
 
 
 def _reached(frontier: _core.Frontier, coverage: float | None, over: float | None) -> bool:

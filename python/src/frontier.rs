@@ -3,12 +3,11 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use netinverse::answers::preimage::plan;
-use netinverse::base::Budget;
 use netinverse::preimage::{Answer, Frontier as Library, Question, Status};
 use pyo3::prelude::*;
 
-use crate::exception;
 use crate::preimage::{Preimage, Set};
+use crate::{exception, waiting};
 
 /// What is known, and who has which cells.
 #[pyclass(frozen, module = "netinverse._core")]
@@ -76,8 +75,8 @@ impl Frontier {
         self.lock().loans()
     }
 
-    /// The answer with everything that has come back; polytopes are made of it as the goals say.
-    #[pyo3(signature = (complete, seconds, coverage=None, over=None, max_pieces=None, compact=true))]
+    /// The answer with everything that has come back; polytopes are made of it as the goals say, as few as there is time for.
+    #[pyo3(signature = (complete, seconds, coverage=None, over=None, max_pieces=None, compact=true, time_limit=None))]
     fn answer(
         &self,
         py: Python<'_>,
@@ -87,17 +86,20 @@ impl Frontier {
         over: Option<f64>,
         max_pieces: Option<usize>,
         compact: bool,
+        time_limit: Option<f64>,
     ) -> PyResult<Preimage> {
         let status = if complete { Status::Complete } else { Status::Partial };
-        let answer = py.detach(|| {
+        let budget = waiting::budget(time_limit, None, 0)?;
+        let start = std::time::Instant::now();
+        let answer = waiting::run(py, &budget, None, |_| {
             let mut answer = self.lock().answer(status);
             let question = Question::of_header(&answer.header)?;
             let mut wanted = plan((coverage, over, None), compact, max_pieces);
             wanted.goals.min_width = answer.header.min_width;
-            answer.make_pieces(&question, &wanted, &Budget::default());
-            answer.header.seconds = seconds;
+            answer.make_pieces(&question, &wanted, &budget);
+            answer.header.seconds = seconds + start.elapsed().as_secs_f64();
             Ok(answer)
-        });
-        Ok(Preimage { set: Set::Paved(Box::new(answer.map_err(|error| exception(&error))?)) })
+        })?;
+        Ok(Preimage { set: Set::Paved(Box::new(answer)) })
     }
 }

@@ -15,7 +15,7 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 def run(name: str, folder: Path, *words: str) -> list[str]:
     pytest.importorskip("skl2onnx")
     # Warnings of training that stops early are not what is tested.
-    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore", "RAY_ADDRESS": "local"}
     command = [sys.executable, str(EXAMPLES / name), *words]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
