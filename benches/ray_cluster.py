@@ -4,7 +4,7 @@
 
 DATA holds `inverse-design/arm.onnx`, `arm_bounds.csv` and `premap/dubinsrejoin.onnx`, `dubinsrejoin.vnnlib`. Targets of the arm are the
 outputs of uniform inputs. The paving runs with as many threads in one process as the cluster has processors, for the same
-seconds; then once more on the cluster with a worker killed in the middle.
+seconds; then once more on the cluster with a worker killed in the middle. `--targets 0` and `--seconds 0` leave a part out.
 """
 
 from __future__ import annotations
@@ -68,11 +68,11 @@ def paving(folder: Path, seconds: float, processors: int) -> bool:
     start = spread._Pool.start
     slices = {"count": 0}
 
-    def start_and_kill(self: Any, loan: int, text: str, slice_seconds: float) -> None:
+    def start_and_kill(self: Any, worker: Any, loan: int, text: str, slice_seconds: float) -> None:
         slices["count"] += 1
-        last = slices["count"] == 8
-        pid = ray.get(self.idle[-1].pid.remote()) if last else 0
-        start(self, loan, text, slice_seconds)
+        last = slices["count"] == 9
+        pid = ray.get(worker.pid.remote()) if last else 0
+        start(self, worker, loan, text, slice_seconds)
         if last:
             threading.Timer(0.5 * slice_seconds, os.kill, (pid, signal.SIGKILL)).start()
 
@@ -101,7 +101,11 @@ def main() -> None:
     ray.init(address=cluster.address, log_to_driver=False)
     print(f"{len(ray.nodes())} nodes of one processor each, Ray {ray.__version__}", flush=True)
     try:
-        good = [paving(options.data / "premap", options.seconds, 2), queries(options.data / "inverse-design", options.targets)]
+        good = []
+        if options.seconds > 0:
+            good.append(paving(options.data / "premap", options.seconds, 2))
+        if options.targets > 0:
+            good.append(queries(options.data / "inverse-design", options.targets))
     finally:
         ray.shutdown()
         cluster.shutdown()

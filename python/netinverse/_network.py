@@ -251,8 +251,6 @@ class Network(_core.Network):
         if class_ is not None and class_ < 0:
             raise ValueError(f"class_ = {class_}: classes are outputs, from 0 to {self.output_size - 1}")
         box = pairs(bounds, "bounds") if bounds is not None else None
-        if box is None and (resume is None or not nothing):
-            box = self.input_bounds
         core = _core._preimage(
             self,
             where,

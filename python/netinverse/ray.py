@@ -136,23 +136,42 @@ class _Paver:
 
 
 class _Pool:
-    """Workers with the network; one that dies is replaced."""
+    """Workers with the network, each with a loan at work and one that waits for it; one that dies is replaced."""
 
     def __init__(self, network: Network, count: int, threads: int) -> None:
         self.make = ray.remote(num_cpus=threads)(_Paver)
-        self.network, self.threads = ray.put(network), threads
-        self.idle = [self.new() for _ in range(count)]
-        self.busy: dict[Any, tuple[Any, int]] = {}
+        self.network = ray.put(network)
+        self.threads = threads
+        self.workers = [self.new() for _ in range(count)]
+        self.loans: dict[Any, tuple[Any, int]] = {}
+        self.begun = [worker.pid.remote() for worker in self.workers]
 
     def new(self) -> Any:
         return self.make.remote(self.network, self.threads)
 
-    def start(self, loan: int, text: str, seconds: float) -> None:
-        worker = self.idle.pop()
-        self.busy[worker.pave.remote(ray.put(text), seconds)] = (worker, loan)
+    def queued(self, worker: Any) -> int:
+        return sum(own is worker for own, _ in self.loans.values())
+
+    def next(self) -> tuple[Any, int] | None:
+        """The worker with the fewest loans, where one has less than two, and how many it has."""
+        worker = min(self.workers, key=self.queued)
+        queued = self.queued(worker)
+        return (worker, queued) if queued < 2 else None
+
+    def start(self, worker: Any, loan: int, text: str, seconds: float) -> None:
+        self.loans[worker.pave.remote(ray.put(text), seconds)] = (worker, loan)
+
+    def replace(self, dead: Any) -> None:
+        # Both loans of a dead worker tell of its end.
+        self.workers = [self.new() if worker is dead else worker for worker in self.workers]
+
+    def wait(self, seconds: float) -> bool:
+        """Whether a worker is there to begin with."""
+        ready, _ = ray.wait(self.begun, num_returns=1, timeout=seconds)
+        return bool(ready)
 
     def end(self) -> None:
-        for worker in [*self.idle, *(worker for worker, _ in self.busy.values())]:
+        for worker in self.workers:
             ray.kill(worker)
 
 
@@ -174,7 +193,7 @@ def preimage(
 
     Open cells are lent to ``workers`` (as many as the cluster has processors) of ``threads`` threads each, for slices of
     ``slice_seconds``; what comes back is put in their place. The volumes are proved at every moment: ``tell(lower, upper, boxes,
-    workers at work)`` is called whenever a slice has come back. A worker that dies costs its slice: its cells are lent again, to
+    loans that are out)`` is called whenever a slice has come back. A worker that dies costs its slice: its cells are lent again, to
     another. ``question`` is where, class_, margin, within, spec, bounds or min_width; the goals are those of ``Network.preimage``.
     """
     own = network if isinstance(network, Network) else load(network)
@@ -195,41 +214,47 @@ def preimage(
     count = workers or max(1, _processors() // threads)
     pool = _Pool(own, count, threads)
     try:
-        first = own.preimage(
-            coverage=coverage, over=over, compact=False, time_limit=max(0.0, min(left(), 0.25 * slice_seconds)), **question
-        )
+        # Processes take seconds to start: until the first is there, it is paved here.
+        begin = 0.25 * slice_seconds
+        first = own.preimage(coverage=coverage, over=over, compact=False, time_limit=max(0.0, min(left(), begin)), **question)
+        while first.status == "partial" and left() > 0 and not pool.wait(0.0):
+            first = own.preimage(
+                resume=first, coverage=coverage, over=over, compact=False, time_limit=min(left(), begin),
+                min_width=question.get("min_width"),
+            )
         frontier = _core.Frontier(first._core)
         rate = float(FIRST_RATE * threads)
         reached = _reached(frontier, coverage, over)
         while not reached and left() > 0:
-            while pool.idle and left() > 0:
-                # A cell becomes a subtree of some tens of boxes in a slice: finer would mean to send more than to compute.
-                most = max(FEWEST_CELLS, int(rate * slice_seconds / 32))
-                lent = frontier.lend(count, most)
+            while (free := pool.next()) is not None:
+                worker, queued = free
+                seconds = min(slice_seconds, left() - queued * slice_seconds)
+                # A cell becomes a subtree of some boxes in a slice: finer would mean to send more than to compute.
+                most = max(FEWEST_CELLS, int(rate * slice_seconds / 8))
+                lent = frontier.lend(2 * count, most) if seconds > 0.02 * slice_seconds else None
                 if lent is None:
                     break
-                pool.start(lent[0], lent[1], max(0.05, min(slice_seconds, left())))
-            if not pool.busy:
+                pool.start(worker, lent[0], lent[1], seconds)
+            if not pool.loans:
                 break
             # Half a slice more than the limit: what was computed is not thrown away.
-            ready, _ = ray.wait(list(pool.busy), num_returns=1, timeout=max(0.0, left()) + 0.5 * slice_seconds)
+            ready, _ = ray.wait(list(pool.loans), num_returns=1, timeout=max(0.0, left()) + 0.5 * slice_seconds)
             for future in ready:
-                worker, loan = pool.busy.pop(future)
+                worker, loan = pool.loans.pop(future)
                 try:
-                    text, boxes, seconds = ray.get(future)
+                    text, boxes, took = ray.get(future)
                 except RayActorError:
                     frontier.give_up(loan)
-                    pool.idle.append(pool.new())
+                    pool.replace(worker)
                     continue
                 except RayTaskError:
                     frontier.give_up(loan)
                     raise
                 frontier.take_back(loan, text)
-                pool.idle.append(worker)
-                rate = 0.5 * rate + 0.5 * boxes / max(seconds, 1e-3)
+                rate = 0.5 * rate + 0.5 * boxes / max(took, 1e-3)
                 if tell is not None:
                     lower, upper = frontier.volume
-                    tell(lower, upper, frontier.boxes, len(pool.busy))
+                    tell(lower, upper, frontier.boxes, len(pool.loans))
             reached = _reached(frontier, coverage, over)
         _drain(frontier, pool, slice_seconds if not reached else 0.0)
         nothing_left = frontier.open_cells == 0 and frontier.loans == 0
@@ -253,7 +278,7 @@ def _reached(frontier: _core.Frontier, coverage: float | None, over: float | Non
 def _drain(frontier: _core.Frontier, pool: _Pool, seconds: float) -> None:
     """Takes what is still at work, as far as it comes in time; gives up the rest."""
     ends = time.monotonic() + seconds
-    for future, (_, loan) in list(pool.busy.items()):
+    for future, (_, loan) in list(pool.loans.items()):
         try:
             text, _, _ = ray.get(future, timeout=max(0.0, ends - time.monotonic()))
             frontier.take_back(loan, text)

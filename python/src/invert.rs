@@ -74,7 +74,7 @@ pub(crate) fn invert<'py>(
             Measured { model: &model, output: output.as_deref(), norm, weights: weights.as_deref() };
         let mut text = String::new();
         proof_lines(&measured, &queries, &mut |line| {
-            text.push_str(&line);
+            text.push_str(line);
             text.push('\n');
             Ok::<(), netinverse::base::Error>(())
         })

@@ -59,23 +59,24 @@ def test_a_paving_is_spread_and_a_worker_killed(cluster: Any, monkeypatch: pytes
     killed: list[int] = []
     start = spread._Pool.start
 
-    def start_and_kill(self: Any, loan: int, text: str, seconds: float) -> None:
-        worker = self.idle[-1]
+    def start_and_kill(self: Any, worker: Any, loan: int, text: str, seconds: float) -> None:
         first = not killed
         if first:
             killed.append(ray.get(worker.pid.remote()))
-        start(self, loan, text, seconds)
+        start(self, worker, loan, text, seconds)
         if first:
             threading.Timer(0.2, os.kill, (killed[0], signal.SIGKILL)).start()
 
     monkeypatch.setattr(spread._Pool, "start", start_and_kill)
     found = spread.preimage(
-        network, **question, coverage=0.98, compact=False, max_pieces=100, time_limit=60, slice_seconds=0.5,
+        network, **question, coverage=0.9999, compact=False, max_pieces=100, time_limit=10, slice_seconds=0.5,
         tell=lambda *news: told.append(news),
     )
-    assert killed and found.status == "complete" and found.coverage >= 0.98
+    # Not to the goal: the workers have to be there while it is paved.
+    assert killed and len(told) > 3 and found.status == "partial"
     lowers, uppers = [news[0] for news in told], [news[1] for news in told]
     assert lowers == sorted(lowers) and uppers == sorted(uppers, reverse=True), "volumes only become narrower"
+    assert uppers[-1] - lowers[-1] < uppers[0] - lowers[0] and told[-1][2] > told[0][2]
     alone = network.preimage(**question, coverage=0.9)
     assert found.volume[0] <= alone.volume[1] and alone.volume[0] <= found.volume[1]
     assert netinverse.check(found, model=network, where="y1 - y0 >= 0.0 && y1 - y2 >= 0.0", bounds=(-1, 1))

@@ -179,7 +179,7 @@ fn save(
             write_text(path, &plane.svg())?;
         }
         FileFormat::Html => {
-            write_text(path, &pages::invert(inversion, prepared.problem(), layout, Some(&typed())))?
+            write_text(path, &pages::invert(inversion, prepared.problem(), layout, Some(&typed())))?;
         }
         _ => files::write(path, inversion, layout)?,
     }
