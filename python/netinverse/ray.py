@@ -131,8 +131,9 @@ class _Paver:
         )
         return found._core._text(), int(found.header["boxes"]), time.monotonic() - started
 
-    def pid(self) -> int:
-        return os.getpid()
+    def process(self) -> tuple[int, float]:
+        """Its id, and the seconds of a core that it has used."""
+        return os.getpid(), time.process_time()
 
 
 class _Pool:
@@ -144,7 +145,7 @@ class _Pool:
         self.threads = threads
         self.workers = [self.new() for _ in range(count)]
         self.loans: dict[Any, tuple[Any, int]] = {}
-        self.begun = [worker.pid.remote() for worker in self.workers]
+        self.begun = [worker.process.remote() for worker in self.workers]
 
     def new(self) -> Any:
         return self.make.remote(self.network, self.threads)

@@ -62,7 +62,7 @@ def test_a_paving_is_spread_and_a_worker_killed(cluster: Any, monkeypatch: pytes
     def start_and_kill(self: Any, worker: Any, loan: int, text: str, seconds: float) -> None:
         first = not killed
         if first:
-            killed.append(ray.get(worker.pid.remote()))
+            killed.append(ray.get(worker.process.remote())[0])
         start(self, worker, loan, text, seconds)
         if first:
             threading.Timer(0.2, os.kill, (killed[0], signal.SIGKILL)).start()
