@@ -1,4 +1,5 @@
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,8 @@ __version__: str
 class UnsupportedError(NotImplementedError): ...
 
 class Network:
-    def __new__(cls, source: object, outputs: list[str] | None = None) -> Network: ...
+    def __new__(cls, source: object, outputs: list[str] | None = None, name: str | None = None) -> Network: ...
+    def __init__(self, source: object, outputs: list[str] | None = None, name: str | None = None) -> None: ...
     @property
     def input_size(self) -> int: ...
     @property
@@ -23,41 +25,155 @@ class Network:
     @property
     def path(self) -> str: ...
     @property
+    def sha256(self) -> str: ...
+    @property
+    def output_names(self) -> list[str]: ...
+    @property
     def input_bounds(self) -> list[list[float]] | None: ...
     def __call__(self, x: ArrayLike) -> NDArray[Any]: ...
     def jacobian(self, x: ArrayLike) -> NDArray[Any]: ...
     def vjp(self, x: ArrayLike, v: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
     def jvp(self, x: ArrayLike, v: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
-    def _invert(
-        self,
-        problem: str,
-        target: ArrayLike | None = None,
-        near: ArrayLike | None = None,
-        data: ArrayLike | None = None,
-        beside: Network | None = None,
-        time_limit: float | None = None,
-        threads: int | None = None,
-        progress: Callable[[int, str], object] | None = None,
-    ) -> tuple[str, NDArray[np.float64], NDArray[np.float64]]: ...
-    def _preimage(
-        self,
-        condition: str | None = None,
-        spec: str | None = None,
-        bounds: list[list[float]] | None = None,
-        coverage: float | None = None,
-        over: float | None = None,
-        min_width: float | None = None,
-        max_pieces: int | None = None,
-        compact: bool = True,
-        time_limit: float | None = None,
-        threads: int | None = None,
-        progress: Callable[[int, str], object] | None = None,
-    ) -> Preimage: ...
+    def _seconds(self, x: ArrayLike, count: int) -> float: ...
+    def _bytes(self) -> bytes | None: ...
+
+class Explanation:
+    def _json(self) -> str: ...
+    def _text(self) -> str: ...
+    def _page(self) -> str: ...
+
+class Inverse:
+    @property
+    def input_size(self) -> int: ...
+    @property
+    def output_size(self) -> int: ...
+    @property
+    def has_loops(self) -> bool: ...
+    def __call__(self, y: ArrayLike) -> NDArray[Any]: ...
+    def _json(self) -> str: ...
+    def _page(self) -> str: ...
+    def _onnx(self) -> bytes: ...
+    def _write(self, path: str) -> None: ...
 
 class Preimage:
     def _header(self) -> str: ...
+    def _json(self) -> str: ...
+    def _facts(self) -> list[tuple[str, str]]: ...
+    def _text(self) -> str: ...
     def _contains(self, x: ArrayLike) -> list[bool | None]: ...
     def _sample(self, count: int, seed: int) -> NDArray[np.float64]: ...
+    def _nearest(self, x: ArrayLike, norm: str) -> NDArray[np.float64]: ...
+    def _svg(self, axes: list[int] | None = None, at: list[float] | None = None, project: bool = False) -> str: ...
+    def _page(self) -> str: ...
     def _save(self, path: str) -> None: ...
     @staticmethod
     def _load(path: str) -> Preimage: ...
+    @staticmethod
+    def _parse(text: str) -> Preimage: ...
+
+class Frontier:
+    def __new__(cls, paving: Preimage) -> Frontier: ...
+    def lend(self, parts: int, most: int) -> tuple[int, str] | None: ...
+    def take_back(self, loan: int, text: str) -> None: ...
+    def give_up(self, loan: int) -> None: ...
+    @property
+    def volume(self) -> tuple[float, float]: ...
+    @property
+    def coverage(self) -> float | None: ...
+    @property
+    def boxes(self) -> int: ...
+    @property
+    def open_cells(self) -> int: ...
+    @property
+    def loans(self) -> int: ...
+    def answer(
+        self,
+        complete: bool,
+        seconds: float,
+        coverage: float | None = None,
+        over: float | None = None,
+        max_pieces: int | None = None,
+        compact: bool = True,
+        time_limit: float | None = None,
+    ) -> Preimage: ...
+
+_Progress = Callable[[int, str], object]
+
+def _check(
+    answer: str,
+    name: str,
+    network: Network,
+    spec: str | None = None,
+    condition: str | None = None,
+    bounds: list[list[float]] | None = None,
+    threads: int | None = None,
+) -> str: ...
+def _explain(
+    network: Network,
+    data: ArrayLike | None = None,
+    labels: list[int] | None = None,
+    bounds: tuple[list[list[float]], str] | None = None,
+    points: ArrayLike | None = None,
+    clusters: bool = False,
+    seed: int = 0,
+    time_limit: float | None = None,
+    threads: int | None = None,
+    progress: _Progress | None = None,
+) -> Explanation: ...
+def _build(
+    network: Network,
+    precision: str | None = None,
+    given: list[str] | None = None,
+    data: ArrayLike | None = None,
+    targets: ArrayLike | None = None,
+    bounds: tuple[list[list[float]], str] | None = None,
+    samples: int = 256,
+    seed: int = 0,
+    time_limit: float | None = None,
+    threads: int | None = None,
+    progress: _Progress | None = None,
+) -> Inverse: ...
+def _invert(
+    network: Network,
+    problem: str,
+    target: ArrayLike | None = None,
+    near: ArrayLike | None = None,
+    data: ArrayLike | None = None,
+    beside: Network | None = None,
+    start: Network | None = None,
+    proof: str | os.PathLike[str] | None = None,
+    time_limit: float | None = None,
+    threads: int | None = None,
+    progress: _Progress | None = None,
+) -> tuple[str, NDArray[np.float64], NDArray[np.float64]]: ...
+def _invert_page(network: Network, problem: str, envelope: str, near: ArrayLike | None = None) -> str: ...
+def _preimage(
+    network: Network,
+    condition: str | None = None,
+    spec: str | None = None,
+    class_: int | None = None,
+    margin: float = 0.0,
+    within: list[list[float]] | None = None,
+    target: ArrayLike | None = None,
+    bounds: list[list[float]] | None = None,
+    coverage: float | None = None,
+    over: float | None = None,
+    exact: bool = False,
+    regions: bool = False,
+    min_width: float | None = None,
+    max_pieces: int | None = None,
+    compact: bool = True,
+    resume: Preimage | None = None,
+    shard: tuple[int, int] | None = None,
+    seed: int = 0,
+    time_limit: float | None = None,
+    threads: int | None = None,
+    progress: _Progress | None = None,
+) -> Preimage: ...
+def _merge(
+    shards: Sequence[Preimage],
+    coverage: float | None = None,
+    over: float | None = None,
+    max_pieces: int | None = None,
+    compact: bool = True,
+) -> Preimage: ...

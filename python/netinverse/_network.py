@@ -12,9 +12,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from netinverse import _core
-from netinverse._answers import Inversion, Preimage
+from netinverse._bounds import Bounds, numbers, pairs, words
+from netinverse._explanation import Explanation
+from netinverse._inverse import Inverse
+from netinverse._inversion import Inversion
+from netinverse._preimage import Preimage
 
-Bounds = tuple[float, float] | ArrayLike
 Progress = Callable[[int, str], object]
 
 
@@ -28,6 +31,11 @@ class Network(_core.Network):
     def __repr__(self) -> str:
         inputs, outputs = self.input_shape or self.input_size, self.output_shape or self.output_size
         return f"<netinverse.Network {self.path}: {inputs} -> {outputs}>"
+
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        # Bytes, so that another machine needs no file; a path where weights lie beside the file.
+        data = self._bytes()
+        return _again, (self.path if data is None else data, self.output_names or None, self.path)
 
     def invert(
         self,
@@ -59,9 +67,12 @@ class Network(_core.Network):
         decoder: Network | None = None,
         autoencoder: Network | None = None,
         data: ArrayLike | None = None,
+        start: Network | None = None,
         certify: bool | float = False,
+        proof: str | os.PathLike[str] | None = None,
         tolerance: float | None = None,
         starts: int = 64,
+        first_row: int = 0,
         seed: int = 0,
         time_limit: float | None = None,
         threads: int | None = None,
@@ -72,7 +83,9 @@ class Network(_core.Network):
         What is asked of the outputs is one of: ``target`` (rows of m values), ``within`` (lo, hi for all outputs, or a row
         for each), ``class_`` (an index, one a row, or "other": any but the network's own at ``near``), ``where`` (an
         expression such as ``"y0 >= y1 && y2 in [0.2, 0.4]"``), ``spec`` (a VNN-LIB file); or ``maximize`` or ``minimize`` a
-        linear form such as ``"y0 - 2*y1"``, alone or besides.
+        linear form such as ``"y0 - 2*y1"``, alone or besides. ``start`` is an inverse of the network, exact or not, from whose
+        inputs the search begins; ``first_row`` is the number of the first row: a part of many rows, cut at a multiple of 256, is
+        answered as within the whole. ``proof`` a file for the proofs of ``certify``, which ``netinverse.check`` reads.
 
         Raises ValueError where the question does not fit the network, UnsupportedError for what is not done.
         KeyboardInterrupt ends the work.
@@ -97,11 +110,11 @@ class Network(_core.Network):
             "objective": objective,
             "bounds": box,
             "near": None,
-            "rows": list(range(queries)),
+            "rows": list(range(first_row, first_row + queries)),
             "fixed": [[int(i), float(v)] for i, v in (fix or {}).items()],
             "integers": [int(i) for i in integers],
             "subject_to": [subject_to] if isinstance(subject_to, str) else list(subject_to),
-            "weights": None if weights is None else np.asarray(weights, float).ravel().tolist(),
+            "weights": None if weights is None else numbers(weights, "weights").ravel().tolist(),
             "input_scale": None if input_scale is None else pairs(input_scale, "input_scale"),
             "output_scale": None if output_scale is None else pairs(output_scale, "output_scale"),
             "input_names": [],
@@ -117,19 +130,31 @@ class Network(_core.Network):
             "starts": starts,
             "seed": seed,
         }
+        if first_row < 0:
+            raise ValueError(f"first_row = {first_row}\nhint: rows are counted from 0")
+        if start is not None:
+            problem["start"] = {"path": start.path, "sha256": start.sha256}
         if certify is not False:
             problem["certify"] = float(certify)
-        text, x, y = self._invert(
-            json.dumps(problem, allow_nan=False) if _is_finite(problem) else _refuse(problem),
+        question = json.dumps(problem, allow_nan=False) if _is_finite(problem) else _refuse(problem)
+        text, x, y = _core._invert(
+            self,
+            question,
             None if target is None else np.atleast_1d(np.asarray(target)).reshape(rows, -1),
             near_rows,
             data,
             beside,
+            start,
+            proof,
             time_limit,
             threads,
             progress,
         )
-        return Inversion._of(json.loads(text), x, y, time.monotonic() - started)
+
+        def page(envelope: str) -> str:
+            return _core._invert_page(self, question, envelope, near_rows)
+
+        return Inversion._of(json.loads(text), x, y, time.monotonic() - started, page)
 
     def _asked(
         self,
@@ -144,11 +169,7 @@ class Network(_core.Network):
         probability: float | None,
         objective: bool,
     ) -> tuple[dict[str, Any], int]:
-        given = [name for name, value in
-                 [("target", target), ("within", within), ("class_", class_), ("where", where), ("spec", spec)]
-                 if value is not None]
-        if len(given) > 1:
-            raise ValueError(f"{given[0]} and {given[1]} exclude each other\nhint: `where` can ask for several things at once")
+        _one_of(target=target, within=within, class_=class_, where=where, spec=spec)
         if target is not None:
             values = np.asarray(target)
             if values.dtype.kind not in "fiub":
@@ -180,52 +201,158 @@ class Network(_core.Network):
         *,
         where: str | None = None,
         class_: int | None = None,
+        margin: float = 0.0,
         within: Bounds | None = None,
+        target: ArrayLike | None = None,
         spec: str | os.PathLike[str] | None = None,
         bounds: Bounds | None = None,
         coverage: float | None = None,
         over: float | None = None,
+        exact: bool = False,
+        regions: bool = False,
         min_width: float | None = None,
         max_pieces: int | None = None,
         compact: bool = True,
+        resume: Preimage | None = None,
+        shard: tuple[int, int] | None = None,
+        seed: int = 0,
         time_limit: float | None = None,
         threads: int | None = None,
         progress: Progress | None = None,
     ) -> Preimage:
-        """The whole set of inputs with the outputs asked for, proved from both sides, as ``netinverse preimage``."""
-        given = [name for name, value in [("where", where), ("class_", class_), ("within", within)] if value is not None]
-        if len(given) > 1:
-            raise ValueError(f"{given[0]} and {given[1]} exclude each other")
-        m = self.output_size
-        if class_ is not None:
-            if not 0 <= class_ < m or m < 2:
-                raise ValueError(f"class_ = {class_}: classes are outputs, from 0 to {m - 1}, of networks with several")
-            where = " && ".join(f"y{class_} - y{j} >= 0" for j in range(m) if j != class_)
-        if within is not None:
-            intervals = pairs(within, "within")
-            intervals = intervals * m if len(intervals) == 1 else intervals
-            where = " && ".join(f"y{j} >= {lo!r} && y{j} <= {hi!r}" for j, (lo, hi) in enumerate(intervals))
-        if where is None and spec is None:
-            raise ValueError("nothing is asked of the outputs\nhint: give where, class_, within or spec")
-        box = pairs(bounds, "bounds") if bounds is not None else self.input_bounds
-        core = self._preimage(
-            where, None if spec is None else _text(spec), box, coverage, over, min_width, max_pieces, compact, time_limit,
-            threads, progress,
+        """The whole set of inputs with the outputs asked for, proved from both sides, as ``netinverse preimage``.
+
+        ``where``, ``class_`` (with ``margin``), ``within``, ``target`` or ``spec`` is asked. ``coverage`` stops when the inner set
+        is that share of the outer one (0.9 unless another goal is given), ``over`` when the outer is that multiple of the inner;
+        ``exact``, ``regions``, ``target`` and ``coverage=1`` enumerate the linear regions of a piecewise-linear network.
+        ``resume`` goes on from an earlier answer, ``shard=(i, n)`` paves one of n parts, counted from 1: ``netinverse.merge`` puts
+        them together.
+
+        Raises ValueError where the question does not fit the network, UnsupportedError for what is not done.
+        KeyboardInterrupt ends the work.
+        """
+        _one_of(where=where, class_=class_, within=within, target=target)
+        if coverage is not None and not 0 < coverage <= 1:
+            raise ValueError(f"coverage = {coverage}\nhint: a share between 0 and 1")
+        if over is not None and not over >= 1:
+            raise ValueError(f"over = {over}\nhint: a ratio of at least 1")
+        if min_width is not None and not min_width >= 0:
+            raise ValueError(f"min_width = {min_width}\nhint: a width that is not negative")
+        if class_ is None and margin != 0:
+            raise ValueError("margin is that of a class\nhint: give class_ with it")
+        whole = exact or regions or target is not None
+        if whole and any(value is not None for value in (over, max_pieces, min_width, resume, shard)):
+            raise ValueError("exact answers take no over, max_pieces, min_width, resume or shard")
+        if resume is not None and shard is not None:
+            raise ValueError("resume and shard exclude each other\nhint: an answer of a shard goes on as that shard")
+        nothing = where is None and spec is None and class_ is None and within is None and target is None
+        if nothing and resume is None and not regions:
+            raise ValueError("nothing is asked of the outputs\nhint: give where, class_, within, target or spec")
+        if class_ is not None and class_ < 0:
+            raise ValueError(f"class_ = {class_}: classes are outputs, from 0 to {self.output_size - 1}")
+        box = pairs(bounds, "bounds") if bounds is not None else None
+        core = _core._preimage(
+            self,
+            where,
+            None if spec is None else _text(spec),
+            class_,
+            float(margin),
+            None if within is None else pairs(within, "within"),
+            target,
+            box,
+            coverage,
+            over,
+            exact,
+            regions,
+            min_width,
+            max_pieces,
+            compact,
+            None if resume is None else resume._core,
+            shard,
+            seed,
+            time_limit,
+            threads,
+            progress,
         )
         return Preimage(core)
 
+    def explain(
+        self,
+        data: ArrayLike | None = None,
+        *,
+        labels: Sequence[int] | NDArray[Any] | None = None,
+        bounds: Bounds | None = None,
+        point: ArrayLike | None = None,
+        clusters: bool = False,
+        seed: int = 0,
+        time_limit: float | None = None,
+        threads: int | None = None,
+        progress: Progress | None = None,
+    ) -> Explanation:
+        """Is there an inverse, why not, and where does the information go? As ``netinverse explain``.
 
-def pairs(value: Bounds, name: str) -> list[list[float]]:
-    """(lo, hi), or rows of them, as a list of pairs."""
-    array: NDArray[np.float64] = np.asarray(value, dtype=float)
-    if array.shape == (2,):
-        array = array.reshape(1, 2)
-    if array.ndim != 2 or array.shape[1] != 2:
-        raise ValueError(f"{name} of shape {array.shape}\nhint: give (lo, hi), or an array of shape (rows, 2)")
-    if np.isnan(array).any():
-        raise ValueError(f"{name} holds NaN in row {int(np.argwhere(np.isnan(array))[0][0])}")
-    result: list[list[float]] = array.tolist()
-    return result
+        What is measured is measured on the rows of ``data``; ``labels`` are their classes (the largest output otherwise). The box is
+        ``bounds``, else that of the model's file, else that of the data, else [-1, 1]. ``point`` (one or several rows) is looked at by
+        itself, ``clusters`` groups the rows that share an output by paths that keep it.
+        """
+        if data is None and (labels is not None or clusters):
+            raise ValueError("labels and clusters are of rows\nhint: give data with them")
+        classes = None
+        if labels is not None:
+            given = numbers(labels, "labels").ravel()
+            wrong = np.flatnonzero(~((given >= 0) & (given == np.floor(given))))
+            if len(wrong):
+                raise ValueError(f"labels: {given[wrong[0]]} in row {wrong[0]} is not a class\nhint: classes are counted from 0")
+            classes = [int(label) for label in given]
+        core = _core._explain(
+            self, data, classes, _named(bounds), point, clusters, seed, time_limit, threads, progress,
+        )
+        return Explanation(json.loads(core._json()), core)
+
+    def inverse(
+        self,
+        *,
+        given: str | Sequence[str] = (),
+        precision: str | None = None,
+        data: ArrayLike | None = None,
+        targets: ArrayLike | None = None,
+        bounds: Bounds | None = None,
+        samples: int = 256,
+        seed: int = 0,
+        time_limit: float | None = None,
+        threads: int | None = None,
+        progress: Progress | None = None,
+    ) -> Inverse:
+        """The inverse as a network, as ``netinverse build`` writes it.
+
+        ``given`` names inputs that are known beside the outputs, ``precision`` ("f32", "f64") is that in which the inverse is stored.
+        The round trips are measured at the rows of ``data``, else at ``samples`` quasi-random inputs in ``bounds``; f(g(y)) at
+        ``targets`` where they are given.
+
+        Raises UnsupportedError where there is no inverse as a network, with the operator that stands in the way.
+        """
+        names = [given] if isinstance(given, str) else list(given)
+        core = _core._build(
+            self, precision, names, data, targets, _named(bounds), samples, seed, time_limit, threads, progress,
+        )
+        return Inverse(core)
+
+
+def _again(source: str | bytes, outputs: list[str] | None, name: str) -> Network:
+    return Network(source, outputs, name)
+
+
+def _one_of(**asked: object) -> None:
+    given = [name for name, value in asked.items() if value is not None]
+    if len(given) > 1:
+        raise ValueError(f"{given[0]} and {given[1]} exclude each other\nhint: `where` can ask for several things at once")
+
+
+def _named(bounds: Bounds | None) -> tuple[list[list[float]], str] | None:
+    if bounds is None:
+        return None
+    box = pairs(bounds, "bounds")
+    return box, words(bounds, box)
 
 
 def _rows_near(near: ArrayLike | float, n: int) -> NDArray[Any]:
@@ -243,9 +370,9 @@ def _prior(
     prior: str, rank: int | None, decoder: Network | None, autoencoder: Network | None
 ) -> tuple[dict[str, Any], Network | None]:
     if decoder is not None:
-        return {"kind": "decoder", "path": decoder.path, "sha256": ""}, decoder
+        return {"kind": "decoder", "path": decoder.path, "sha256": decoder.sha256}, decoder
     if autoencoder is not None:
-        return {"kind": "autoencoder", "path": autoencoder.path, "sha256": ""}, autoencoder
+        return {"kind": "autoencoder", "path": autoencoder.path, "sha256": autoencoder.sha256}, autoencoder
     if prior in ("gaussian", "pca"):
         return {"kind": prior, "rank": rank}, None
     if prior in ("none", "tv"):

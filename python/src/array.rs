@@ -81,6 +81,18 @@ impl<'py> Numbers<'py> {
         )))
     }
 
+    /// As [`Numbers::doubles`], and no NaN or infinity among them.
+    pub(crate) fn finite(&self, name: &str) -> PyResult<Vec<f64>> {
+        let values = self.doubles()?;
+        match values.iter().position(|value| !value.is_finite()) {
+            None => Ok(values),
+            Some(at) => Err(PyValueError::new_err(format!(
+                "{name} holds {} at element {at} (row-major)\nhint: leave such rows out: `x[numpy.isfinite(x).all(axis=1)]`",
+                values[at]
+            ))),
+        }
+    }
+
     /// All numbers as doubles, copied.
     pub(crate) fn doubles(&self) -> PyResult<Vec<f64>> {
         Ok(match self {

@@ -4,36 +4,34 @@
 //! answered into objects. Work runs without the interpreter's lock, on a thread of its own, so that Ctrl-C is heard.
 
 mod array;
+mod check;
+mod errors;
+mod explain;
+mod frontier;
+mod inverse;
+mod invert;
 mod network;
+mod preimage;
 mod waiting;
 
-use pyo3::exceptions::{PyFileNotFoundError, PyOSError, PyValueError};
 use pyo3::prelude::*;
 
-use netinverse::base::{Error, ErrorKind};
-
-pyo3::create_exception!(
-    _core,
-    UnsupportedError,
-    pyo3::exceptions::PyNotImplementedError,
-    "What netinverse does not do, by name."
-);
-
-/// An error of the library as an exception of the right type, with its places and hints.
-fn exception(error: &Error) -> PyErr {
-    let text = error.to_string();
-    match error.kind() {
-        ErrorKind::Unsupported => UnsupportedError::new_err(text),
-        ErrorKind::Input => PyValueError::new_err(text),
-        ErrorKind::Io if text.contains("no such file") => PyFileNotFoundError::new_err(text),
-        _ => PyOSError::new_err(text),
-    }
-}
+use errors::{UnsupportedError, exception};
 
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<network::Network>()?;
-    module.add_class::<network::Preimage>()?;
+    module.add_class::<explain::Explanation>()?;
+    module.add_class::<inverse::Inverse>()?;
+    module.add_class::<preimage::Preimage>()?;
+    module.add_class::<frontier::Frontier>()?;
+    module.add_function(wrap_pyfunction!(check::check, module)?)?;
+    module.add_function(wrap_pyfunction!(explain::explain, module)?)?;
+    module.add_function(wrap_pyfunction!(inverse::build, module)?)?;
+    module.add_function(wrap_pyfunction!(invert::invert, module)?)?;
+    module.add_function(wrap_pyfunction!(invert::invert_page, module)?)?;
+    module.add_function(wrap_pyfunction!(preimage::preimage, module)?)?;
+    module.add_function(wrap_pyfunction!(preimage::merge, module)?)?;
     module.add("UnsupportedError", module.py().get_type::<UnsupportedError>())?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     Ok(())

@@ -1,20 +1,19 @@
-//! A network: its values, its derivatives, and its inverses.
+//! A network: its values and its derivatives.
 
 use std::path::Path;
 
-use netinverse::base::{Error, Place};
-use netinverse::bounds::Bounder;
-use netinverse::invert::question::{Prepared, Problem, Resources, invert_rows};
+use netinverse::base::{Error, Result};
 use netinverse::linalg::{Matrix, Real};
 use netinverse::network::{Evaluator, ImportOptions, Network as Graph};
 use netinverse::onnx::Model;
-use netinverse::preimage::{Answer, Asked, Goals, Paving, Plan, Question, solve};
-use numpy::{Element, IntoPyArray, PyArray1, PyArray2, PyArrayDyn, PyArrayMethods};
+use netinverse_answer::Model as File;
+use numpy::{Element, IntoPyArray, PyArrayDyn, PyArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 
 use crate::array::{Layout, Numbers};
-use crate::{exception, waiting};
+use crate::exception;
 
 /// A network that has been read: `network(x)` evaluates it.
 #[pyclass(subclass, frozen, module = "netinverse._core")]
@@ -22,30 +21,36 @@ pub(crate) struct Network {
     graph: Graph,
     double: Evaluator<f64>,
     single: Evaluator<f32>,
-    path: String,
-    sha256: String,
+    file: File,
+    /// Of a network that came as bytes.
+    bytes: Option<Vec<u8>>,
+    names: Vec<String>,
     inputs: Vec<usize>,
     outputs: Vec<usize>,
 }
 
 #[pymethods]
 impl Network {
-    /// From a path or the bytes of an ONNX file; `outputs` names intermediate values to compute instead.
+    /// From a path or the bytes of an ONNX file; `outputs` names intermediate values to compute instead, `name` is what bytes are
+    /// called.
     #[new]
-    #[pyo3(signature = (source, outputs=None))]
-    fn new(source: &Bound<'_, PyAny>, outputs: Option<Vec<String>>) -> PyResult<Self> {
-        let options = ImportOptions { outputs: outputs.unwrap_or_default(), ..ImportOptions::default() };
-        let (graph, path, sha256) = if let Ok(bytes) = source.extract::<Vec<u8>>() {
+    #[pyo3(signature = (source, outputs=None, name=None))]
+    fn new(source: &Bound<'_, PyAny>, outputs: Option<Vec<String>>, name: Option<String>) -> PyResult<Self> {
+        let names = outputs.unwrap_or_default();
+        let options = ImportOptions { outputs: names.clone(), ..ImportOptions::default() };
+        let (graph, file, bytes) = if let Ok(bytes) = source.cast::<PyBytes>() {
+            let bytes = bytes.as_bytes().to_vec();
             let graph = Model::parse(&bytes).and_then(|model| Graph::import(&model, &options));
-            (graph, String::from("<bytes>"), String::new())
+            let path = name.unwrap_or_else(|| "<bytes>".into());
+            (graph, File { path, sha256: File::hash(&bytes) }, Some(bytes))
         } else {
             let path: String = source.str()?.extract()?;
             let graph = Graph::read_with(Path::new(&path), &options);
-            let sha256 = match &graph {
-                Ok(_) => netinverse_answer::Model::of(Path::new(&path)).map_err(|e| exception(&e))?.sha256,
-                Err(_) => String::new(),
+            let file = match &graph {
+                Ok(_) => File::of(Path::new(&path)).map_err(|error| exception(&error))?,
+                Err(_) => File { path, sha256: String::new() },
             };
-            (graph, path, sha256)
+            (graph, file, None)
         };
         let graph = graph.map_err(|error| exception(&error))?;
         let shape = |ids: &[netinverse::network::ValueId]| match ids {
@@ -58,9 +63,51 @@ impl Network {
             inputs: shape(graph.inputs()),
             outputs: shape(graph.outputs()),
             graph,
-            path,
-            sha256,
+            file,
+            bytes,
+            names,
         })
+    }
+
+    /// The SHA-256 of the file, by which answers know the network.
+    #[getter]
+    fn sha256(&self) -> &str {
+        &self.file.sha256
+    }
+
+    /// The intermediate values that are computed instead of the graph's outputs.
+    #[getter]
+    fn output_names(&self) -> Vec<String> {
+        self.names.clone()
+    }
+
+    /// Seconds of one of `count` calls of the library on a row, for `benches/python_call.py`: what Python adds is the rest.
+    fn _seconds(&self, x: &Bound<'_, PyAny>, count: u32) -> PyResult<f64> {
+        let numbers = Numbers::of(x)?;
+        let m = self.graph.output_size();
+        let start = std::time::Instant::now();
+        match &numbers {
+            Numbers::Double(array) => {
+                let (x, mut y) = (array.as_slice()?, vec![0.0; m]);
+                (0..count).for_each(|_| self.double.forward(std::hint::black_box(x), &mut y));
+                std::hint::black_box(&y);
+            }
+            Numbers::Single(array) => {
+                let (x, mut y) = (array.as_slice()?, vec![0.0; m]);
+                (0..count).for_each(|_| self.single.forward(std::hint::black_box(x), &mut y));
+                std::hint::black_box(&y);
+            }
+        }
+        Ok(start.elapsed().as_secs_f64() / f64::from(count.max(1)))
+    }
+
+    /// The bytes of the ONNX file; None where it is not one file by itself.
+    fn _bytes<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
+        if let Some(bytes) = &self.bytes {
+            return Some(PyBytes::new(py, bytes));
+        }
+        let bytes = std::fs::read(&self.file.path).ok()?;
+        Model::parse(&bytes).is_ok().then(|| PyBytes::new(py, &bytes))
     }
 
     /// n, the numbers of all inputs together.
@@ -95,8 +142,8 @@ impl Network {
 
     /// The path, or `<bytes>`.
     #[getter]
-    fn path(&self) -> &str {
-        &self.path
+    pub(crate) fn path(&self) -> &str {
+        &self.file.path
     }
 
     /// Bounds of the inputs that the file itself gives, one `[lo, hi]` an input.
@@ -152,122 +199,53 @@ impl Network {
         py.detach(|| self.double.jvp(&numbers, &v, &mut y, &mut dy));
         Ok((shaped(py, y, layout, &[m])?, shaped(py, dy, layout, &[m])?))
     }
-
-    /// Answers a problem given as JSON; `target`, `near` and `data` are rows that replace what it says. Returns the envelope
-    /// as JSON, without the vectors of answers; their inputs and outputs, one row an answer.
-    #[pyo3(signature = (problem, target=None, near=None, data=None, beside=None, time_limit=None, threads=None, progress=None))]
-    fn _invert<'py>(
-        &self,
-        py: Python<'py>,
-        problem: &str,
-        target: Option<&Bound<'py, PyAny>>,
-        near: Option<&Bound<'py, PyAny>>,
-        data: Option<&Bound<'py, PyAny>>,
-        beside: Option<&Network>,
-        time_limit: Option<f64>,
-        threads: Option<usize>,
-        progress: Option<&Bound<'py, PyAny>>,
-    ) -> PyResult<(String, Bound<'py, PyArray2<f64>>, Bound<'py, PyArray2<f64>>)> {
-        let (n, m) = (self.graph.input_size(), self.graph.output_size());
-        let mut problem: Problem =
-            serde_json::from_str(problem).map_err(|error| PyValueError::new_err(error.to_string()))?;
-        if let Some(target) = target {
-            let rows = self.rows(target, m, &self.outputs, "output")?;
-            problem.asked = netinverse::invert::question::Asked::Values { rows };
-        }
-        if let Some(near) = near {
-            problem.near = Some(self.rows(near, n, &self.inputs, "input")?);
-        }
-        let mut resources = Resources { network: beside.map(|other| other.graph.clone()), ..Resources::default() };
-        if let Some(data) = data {
-            let numbers = Numbers::of(data)?;
-            let layout = numbers.layout(n, &self.inputs, "input")?;
-            resources.data =
-                Some(Matrix::new(layout.rows, n, numbers.doubles()?).map_err(|error| exception(&error))?);
-        }
-        let seed = problem.seed;
-        let budget = waiting::budget(time_limit, threads, seed)?;
-        let (queries, stopped) = waiting::run(py, &budget, progress, |progress| {
-            let prepared = Prepared::with(&self.graph, problem, &resources)?;
-            let mut queries = Vec::new();
-            let stopped = invert_rows(&prepared, Default::default(), &budget, progress, &mut |query| {
-                queries.push(query);
-                Ok(())
-            })?;
-            Ok((queries, stopped))
-        })?;
-        let (mut x, mut y) = (Vec::new(), Vec::new());
-        let mut queries = queries;
-        for answer in queries.iter_mut().flat_map(|query| &mut query.answers) {
-            x.extend(std::mem::take(&mut answer.x));
-            y.extend(std::mem::take(&mut answer.y));
-        }
-        let inversion = netinverse_answer::Inversion {
-            schema: netinverse_answer::SCHEMA.into(),
-            model: netinverse_answer::Model { path: self.path.clone(), sha256: self.sha256.clone() },
-            status: netinverse_answer::Inversion::overall(&queries),
-            question: String::new(),
-            stopped: stopped.map(Into::into),
-            queries,
-            seconds: 0.0,
-            seed,
-        };
-        let text =
-            serde_json::to_string(&inversion).map_err(|error| PyValueError::new_err(error.to_string()))?;
-        let array = |values: Vec<f64>, width: usize| {
-            let rows = values.len() / width.max(1);
-            PyArray1::from_vec(py, values).reshape([rows, width])
-        };
-        Ok((text, array(x, n)?, array(y, m)?))
-    }
-
-    /// Paves the preimage of a condition or a VNN-LIB text; the text of a `.preimage` file.
-    #[pyo3(signature = (condition=None, spec=None, bounds=None, coverage=None, over=None, min_width=None, max_pieces=None,
-                        compact=true, time_limit=None, threads=None, progress=None))]
-    fn _preimage<'py>(
-        &self,
-        py: Python<'py>,
-        condition: Option<String>,
-        spec: Option<String>,
-        bounds: Option<Vec<[f64; 2]>>,
-        coverage: Option<f64>,
-        over: Option<f64>,
-        min_width: Option<f64>,
-        max_pieces: Option<usize>,
-        compact: bool,
-        time_limit: Option<f64>,
-        threads: Option<usize>,
-        progress: Option<&Bound<'py, PyAny>>,
-    ) -> PyResult<Preimage> {
-        let asked = Asked { condition, spec, bounds, ..Asked::default() };
-        let budget = waiting::budget(time_limit, threads, 0)?;
-        let none = coverage.is_none() && over.is_none() && min_width.is_none();
-        let min_width = min_width.unwrap_or(0.0);
-        let plan = Plan {
-            goals: Goals { coverage: coverage.or(none.then_some(0.9)), over, min_width, max_boxes: None },
-            compact,
-            max_pieces,
-        };
-        let model = netinverse_answer::Model { path: self.path.clone(), sha256: self.sha256.clone() };
-        let answer = waiting::run(py, &budget, progress, |progress| {
-            let bounder = Bounder::new(&self.graph)?;
-            let formula = asked.formula(&self.graph)?;
-            let given = asked.given_bounds(self.graph.input_size())?;
-            let question = Question::new(&bounder, &formula, given.as_ref())
-                .map_err(|error| error.at(Place::Option("bounds".into())))?;
-            let mut paving = Paving::new(&bounder, &question, min_width);
-            let mut watch = |paving: &Paving<'_>| {
-                let (lower, upper) = paving.volume();
-                progress.update(paving.boxes(), &format!("{lower:e} <= V <= {upper:e}"));
-                Ok(())
-            };
-            solve(&mut paving, &plan, model, asked.clone(), &budget, &mut watch)
-        })?;
-        Ok(Preimage { answer })
-    }
 }
 
 impl Network {
+    pub(crate) fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// What answers call it.
+    pub(crate) fn file(&self) -> File {
+        self.file.clone()
+    }
+
+    /// The only intermediate value that is asked about, where there is one.
+    pub(crate) fn output(&self) -> Option<String> {
+        self.names.first().filter(|_| self.names.len() == 1).cloned()
+    }
+
+    /// The graph as stored, with the bytes of its file.
+    pub(crate) fn stored(&self) -> Result<(Model, Vec<u8>)> {
+        match &self.bytes {
+            Some(bytes) => Ok((Model::parse(bytes)?, bytes.clone())),
+            None => {
+                let path = Path::new(&self.file.path);
+                let bytes = std::fs::read(path).map_err(|error| Error::io(path, &error))?;
+                Ok((Model::read(path)?, bytes))
+            }
+        }
+    }
+
+    /// Rows of inputs as a matrix.
+    pub(crate) fn matrix(&self, value: &Bound<'_, PyAny>) -> PyResult<Matrix> {
+        let n = self.graph.input_size();
+        let numbers = Numbers::of(value)?;
+        let layout = numbers.layout(n, &self.inputs, "input")?;
+        Matrix::new(layout.rows, n, numbers.finite("data")?).map_err(|error| exception(&error))
+    }
+
+    /// Rows of inputs.
+    pub(crate) fn input_rows(&self, value: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<Vec<f64>>> {
+        self.rows(value, self.graph.input_size(), &self.inputs, "input", name)
+    }
+
+    /// Rows of outputs.
+    pub(crate) fn output_rows(&self, value: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<Vec<f64>>> {
+        self.rows(value, self.graph.output_size(), &self.outputs, "output", name)
+    }
+
     fn values<'py, T: Real + Element>(
         &self,
         py: Python<'py>,
@@ -305,10 +283,11 @@ impl Network {
         width: usize,
         sample: &[usize],
         what: &str,
+        name: &str,
     ) -> PyResult<Vec<Vec<f64>>> {
         let numbers = Numbers::of(value)?;
         numbers.layout(width, sample, what)?;
-        Ok(numbers.doubles()?.chunks(width.max(1)).map(<[f64]>::to_vec).collect())
+        Ok(numbers.finite(name)?.chunks(width.max(1)).map(<[f64]>::to_vec).collect())
     }
 
     fn pair(
@@ -334,7 +313,7 @@ impl Network {
 }
 
 /// A NumPy array of rows of a shape, or one of them.
-fn shaped<'py, T: Element>(
+pub(crate) fn shaped<'py, T: Element>(
     py: Python<'py>,
     values: Vec<T>,
     layout: Layout,
@@ -350,49 +329,4 @@ fn shaped<'py, T: Element>(
     }
     let array: Bound<'py, PyArrayDyn<T>> = array.reshape(whole)?;
     Ok(array.into_any())
-}
-
-/// A preimage with its proof.
-#[pyclass(frozen, module = "netinverse._core")]
-pub(crate) struct Preimage {
-    answer: Answer,
-}
-
-#[pymethods]
-impl Preimage {
-    /// The answer's JSON, as `netinverse preimage --format json` prints it, without its leaves.
-    fn _header(&self) -> PyResult<String> {
-        serde_json::to_string(&self.answer.header).map_err(|error| PyValueError::new_err(error.to_string()))
-    }
-
-    /// True: proved inside; False: proved outside; None: not decided at this resolution. One verdict a row.
-    fn _contains(&self, x: &Bound<'_, PyAny>) -> PyResult<Vec<Option<bool>>> {
-        let n = self.answer.header.lower.len();
-        let numbers = Numbers::of(x)?;
-        numbers.layout(n, &[], "input")?;
-        let question = Question::of_header(&self.answer.header).map_err(|error| exception(&error))?;
-        let rows = numbers.doubles()?;
-        Ok(rows.chunks(n.max(1)).map(|x| self.answer.contains(&question, x)).collect())
-    }
-
-    /// Points drawn uniformly from the inner set, one a row.
-    fn _sample<'py>(&self, py: Python<'py>, count: usize, seed: u64) -> PyResult<Bound<'py, PyArray2<f64>>> {
-        let question = Question::of_header(&self.answer.header).map_err(|error| exception(&error))?;
-        let drawn = self.answer.sample(&question, count, seed).map_err(|error| exception(&error))?;
-        let n = self.answer.header.lower.len();
-        let flat: Vec<f64> = drawn.points.concat();
-        PyArray1::from_vec(py, flat).reshape([drawn.points.len(), n])
-    }
-
-    /// Writes a `.preimage` file.
-    fn _save(&self, path: &str) -> PyResult<()> {
-        self.answer.write(Path::new(path)).map_err(|error: Error| exception(&error))
-    }
-
-    /// Reads one.
-    #[staticmethod]
-    fn _load(path: &str) -> PyResult<Preimage> {
-        let answer = Answer::read(Path::new(path)).map_err(|error| exception(&error))?;
-        Ok(Preimage { answer })
-    }
 }

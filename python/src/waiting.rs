@@ -17,7 +17,9 @@ const TICK: Duration = Duration::from_millis(20);
 struct Latest(Mutex<Option<(u64, String)>>);
 
 impl Progress for Latest {
-    fn stage(&self, _name: &str, _total: Option<u64>) {}
+    fn stage(&self, name: &str, _total: Option<u64>) {
+        self.update(0, name);
+    }
     fn update(&self, done: u64, state: &str) {
         *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some((done, state.into()));
     }

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import struct
+import json
+import os
+import subprocess
 from dataclasses import dataclass
-from typing import Callable
+from pathlib import Path
+from typing import Any, Callable
 
 import numpy as np
 import pytest
@@ -92,3 +95,35 @@ def smooth() -> Mlp:
 @pytest.fixture
 def relu() -> Mlp:
     return mlp([2, 10, 3], "Relu", seed=3)
+
+
+class CommandLine:
+    """The binary that NETINVERSE_BINARY names, in a folder of its own."""
+
+    def __init__(self, binary: str, folder: Path) -> None:
+        self.binary, self.folder = binary, folder
+
+    def run(self, *words: str) -> str:
+        """Standard output; statuses 0, 1 and 3 are answers."""
+        done = subprocess.run([self.binary, *words], cwd=self.folder, capture_output=True, text=True)
+        assert done.returncode in (0, 1, 3), done.stderr
+        return done.stdout
+
+    def json(self, *words: str) -> dict[str, Any]:
+        return json.loads(self.run(*words, "--format", "json"))
+
+
+@pytest.fixture
+def command_line(tmp_path: Path) -> CommandLine:
+    binary = os.environ.get("NETINVERSE_BINARY")
+    if not binary:
+        pytest.skip("NETINVERSE_BINARY names no command line")
+    return CommandLine(binary, tmp_path)
+
+
+@pytest.fixture
+def data() -> Path:
+    folder = os.environ.get("NETINVERSE_DATA")
+    if not folder:
+        pytest.skip("NETINVERSE_DATA names no folder")
+    return Path(folder)

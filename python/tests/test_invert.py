@@ -63,7 +63,18 @@ def test_answers_are_saved_and_read(smooth: Mlp, tmp_path) -> None:
     found.save(tmp_path / "answer.json")
     read = netinverse.Inversion.load(tmp_path / "answer.json")
     assert (read.x == found.x).all() and read.status == found.status
-    assert "2 of 2 rows" in repr(found) and "<table>" in found._repr_html_()
+    assert "2 of 2 rows" in repr(found) and "<iframe" in found._repr_html_() and "<table>" in read._repr_html_()
+    found.save(tmp_path / "answer.html")
+    assert "Residuals" in (tmp_path / "answer.html").read_text()
+    found.save(tmp_path / "answer.npz")
+    with np.load(tmp_path / "answer.npz") as arrays:
+        assert (arrays["x"] == found.x).all() and (arrays["row"] == [0, 1]).all() and arrays["residual"].max() < 1e-10
+    with pytest.raises(ValueError, match="extension"):
+        found.save(tmp_path / "answer.txt")
+    # A part of many rows, cut at 256, is answered as within the whole.
+    y = smooth(np.random.default_rng(0).uniform(-0.5, 0.5, size=(600, 4)))
+    whole, part = network.invert(y, bounds=(-1, 1)), network.invert(y[512:], bounds=(-1, 1), first_row=512)
+    assert (whole.x[512:] == part.x).all() and part.queries[0].row == 512
 
 
 def test_the_command_line_gives_the_same_bits(smooth: Mlp, tmp_path) -> None:

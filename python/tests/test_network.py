@@ -75,39 +75,3 @@ def test_what_does_not_fit_is_refused(smooth: Mlp, tmp_path) -> None:
         netinverse.load(smooth.onnx()[:40])
     with pytest.raises(TypeError, match="hint"):
         netinverse.load(3.5)
-
-
-def test_modules_of_pytorch() -> None:
-    torch = pytest.importorskip("torch")
-    pytest.importorskip("onnx")
-    torch.manual_seed(0)
-    module = torch.nn.Sequential(torch.nn.Linear(3, 8), torch.nn.Tanh(), torch.nn.Linear(8, 2))
-    network = netinverse.load(module)
-    x = torch.randn(5, 3)
-    assert np.allclose(network(x.numpy()), module(x).detach().numpy(), atol=1e-5)
-    found = network.invert(network(np.array([0.1, -0.2, 0.3])), bounds=(-1, 1))
-    assert found.status == "solved"
-    conv = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(32, 3))
-    with pytest.raises(TypeError, match="example"):
-        netinverse.load(conv)
-    image = torch.randn(4, 1, 6, 6)
-    assert np.allclose(netinverse.load(conv, example=image[:1])(image.numpy()), conv(image).detach().numpy(), atol=1e-5)
-
-
-def test_pipelines_of_scikit_learn() -> None:
-    pytest.importorskip("skl2onnx")
-    from sklearn.neural_network import MLPRegressor
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    rng = np.random.default_rng(0)
-    x = rng.normal(2.0, 3.0, size=(200, 3))
-    y = np.stack([x[:, 0] * 0.3 - x[:, 1], np.sin(x[:, 2])], axis=1)
-    model = make_pipeline(StandardScaler(), MLPRegressor(hidden_layer_sizes=(16,), max_iter=200, random_state=0)).fit(x, y)
-    network = netinverse.load(model)
-    assert np.allclose(network(x[:20]), model.predict(x[:20]), atol=1e-5)
-    found = network.invert(model.predict(x[:3]), bounds=(-10, 14))
-    assert found.solved.all()
-    assert np.allclose(model.predict(found.x), model.predict(x[:3]), atol=1e-5)
-    with pytest.raises(ValueError, match="fit"):
-        netinverse.load(MLPRegressor(hidden_layer_sizes=(4,)))

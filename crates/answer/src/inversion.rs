@@ -306,6 +306,11 @@ impl Model {
         }
         Ok(Model { path: path.display().to_string(), sha256: hexadecimal(&digest.finalize()) })
     }
+
+    /// The hash of a file's bytes.
+    pub fn hash(bytes: &[u8]) -> String {
+        sha256(bytes)
+    }
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {

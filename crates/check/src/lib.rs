@@ -24,8 +24,11 @@ mod regions;
 mod report;
 mod search;
 mod verify;
+mod work;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use sha2::{Digest as _, Sha256};
@@ -48,6 +51,8 @@ pub struct Options {
     pub condition: Option<String>,
     /// Bounds of the inputs beside those of the specification: one pair for all, or one an input.
     pub bounds: Option<Vec<[f64; 2]>>,
+    /// The check ends soon after someone sets this.
+    pub stop: Option<Arc<AtomicBool>>,
 }
 
 /// Checks an answer.
@@ -55,13 +60,27 @@ pub struct Options {
 /// # Errors
 /// Files that cannot be read or are no answer, no model, no question. A false answer is no error.
 pub fn check(options: &Options) -> Result<Report, Trouble> {
-    let start = Instant::now();
     let answer = read(&options.answer)?;
     let model =
         netinverse_onnx::Model::read(&options.model).map_err(|error| Trouble::input(error.to_string()))?;
-    // Answers name the model by the hash of its own file; what external data it has is read with it.
     let io = |error| Trouble::input(format!("{}: {error}", options.model.display()));
-    let sha256 = sha256(&std::fs::read(&options.model).map_err(io)?);
+    let bytes = std::fs::read(&options.model).map_err(io)?;
+    check_read(&answer, model, &bytes, options)
+}
+
+/// Checks an answer that was read, against a model that was read, with the bytes of its file: answers name a model by the hash of
+/// its own file. The paths in `options` are what the report calls them; only the question is read here.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_read(
+    answer: &str,
+    model: netinverse_onnx::Model,
+    bytes: &[u8],
+    options: &Options,
+) -> Result<Report, Trouble> {
+    let start = Instant::now();
+    let sha256 = sha256(bytes);
     let given = match &options.specification {
         Some(path) => Some(read(path)?),
         None => None,
@@ -73,19 +92,19 @@ pub fn check(options: &Options) -> Result<Report, Trouble> {
             bounds: options.bounds.clone(),
             ..Asked::default()
         });
-    let context = Context { model, sha256, stated };
+    let context = Context { model, sha256, stated, stop: options.stop.clone() };
     let mut report = Report::new(&options.answer, &options.model, &context.sha256);
     let first = answer.lines().next().unwrap_or("");
     // A file of lines, or one object over several.
     let schema: serde_json::Value = serde_json::from_str(first)
-        .or_else(|error| serde_json::from_str(&answer).map_err(|_| error))
+        .or_else(|error| serde_json::from_str(answer).map_err(|_| error))
         .map_err(|error| Trouble::input(format!("{}: line 1: {error}", options.answer.display())))?;
     report.schema = schema.get("schema").and_then(|s| s.as_str()).unwrap_or("").to_string();
     let outcome = match report.schema.as_str() {
-        preimage::SCHEMA => preimage::check(&answer, &context, &mut report),
-        regions::SCHEMA => regions::check(&answer, &context, &mut report),
-        distance::SCHEMA => distance::check(&answer, &context, &mut report),
-        verify::SCHEMA => verify::check(&answer, &context, &mut report),
+        preimage::SCHEMA => preimage::check(answer, &context, &mut report),
+        regions::SCHEMA => regions::check(answer, &context, &mut report),
+        distance::SCHEMA => distance::check(answer, &context, &mut report),
+        verify::SCHEMA => verify::check(answer, &context, &mut report),
         "netinverse.verify/1" => {
             let why = "proofs of version 1 do not hold what a checker needs: make it again with this version";
             Err(Trouble::not_checkable(why).into())
@@ -117,6 +136,8 @@ struct Context {
     sha256: String,
     /// The question as the user states it.
     stated: Option<Asked>,
+    /// Set by someone who wants the end.
+    stop: Option<Arc<AtomicBool>>,
 }
 
 fn read(path: &Path) -> Result<String, Trouble> {

@@ -110,11 +110,17 @@ pub enum TroubleKind {
     Input,
     /// It is, and the checker does not cover it.
     NotCheckable,
+    /// Someone asked for the end.
+    Stopped,
 }
 
 impl Trouble {
     pub(crate) fn input(message: impl Into<String>) -> Self {
         Trouble { kind: TroubleKind::Input, message: message.into() }
+    }
+
+    pub(crate) fn stopped() -> Self {
+        Trouble { kind: TroubleKind::Stopped, message: "the check was stopped before its end".into() }
     }
 
     pub(crate) fn not_checkable(message: impl Into<String>) -> Self {

@@ -17,6 +17,7 @@
 //! - [`train`]: networks trained for the experiments;
 //! - [`spec`]: what is asked;
 //! - [`report`]: pictures and pages;
+//! - [`answers`], [`pages`]: the answers of the commands, as JSON, in words, and as pages;
 //! - [`demo`]: the public thread's experiment, end to end.
 //!
 //! # Loading and evaluating a network
@@ -43,7 +44,9 @@
 //! # }
 //! ```
 
+pub mod answers;
 pub mod demo;
+pub mod pages;
 
 pub use netinverse_base as base;
 pub use netinverse_bounds as bounds;

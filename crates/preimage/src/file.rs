@@ -82,7 +82,8 @@ impl Answer {
         })
     }
 
-    fn text(&self) -> Result<String> {
+    /// The file's text.
+    pub fn text(&self) -> Result<String> {
         let mut text = line(&self.header)?;
         let mut stack: Vec<u32> = if self.nodes.is_empty() { Vec::new() } else { vec![0] };
         while let Some(id) = stack.pop() {

@@ -2,6 +2,7 @@
 //!
 //! - [`Question`]: the box and the formula; [`Target`]: the formula's half-spaces as rows that bounds take.
 //! - [`Paving`]: branch and bound; its leaves are [`Cell`]s, in, out or cut.
+//! - [`Frontier`]: a paving whose cells are lent to others, elsewhere.
 //! - [`exact`]: every linear region that meets the target, for piecewise-linear networks.
 //! - [`verify`]: whether there is such an input at all.
 //! - [`compact`]: few polytopes instead of many cells, with proof.
@@ -11,6 +12,7 @@ mod cell;
 mod compact;
 pub mod exact;
 mod file;
+mod frontier;
 mod knapsack;
 mod merge;
 mod paving;
@@ -24,6 +26,7 @@ pub mod verify;
 pub use answer::{Answer, Asked, Header, Pieces, RowText, SCHEMA, Status, Volume};
 pub use cell::{Cell, CellBuffers, RowForms, State, volume};
 pub use compact::{Enough, Piece, Side, compact};
+pub use frontier::Frontier;
 pub use merge::merge;
 pub use paving::{Goals, Node, Paving, Shard, Stop};
 pub use picture::{Picture, View};

@@ -58,7 +58,7 @@ pub(crate) fn check(text: &str, context: &Context, report: &mut Report) -> Resul
             return Err(refuse(own.line, "bound", "it is not a distance"));
         }
         let ball = Ball { norm, centre, weights: weights.clone(), radius };
-        row(own, &network, stated.as_ref(), &ball, report)?;
+        row(own, &network, stated.as_ref(), &ball, context, report)?;
     }
     if let Some(first) = head.unproved.first() {
         let why = format!("of {} rows, row {first} first, the file holds no proof", head.unproved.len());
@@ -73,6 +73,7 @@ fn row(
     network: &Network,
     stated: Option<&Question>,
     ball: &Ball,
+    context: &Context,
     report: &mut Report,
 ) -> Result<(), Outcome> {
     let n = network.inputs();
@@ -97,7 +98,7 @@ fn row(
             low.into_iter().chain(high.is_finite().then(|| side(i, high, false)))
         }));
     }
-    empty(&own.regions, network, &near, finite.then_some(ball), own.line, report)
+    empty(&own.regions, network, &near, finite.then_some(ball), own.line, context, report)
 }
 
 /// The question that the row says was asked: its cases.

@@ -6,13 +6,13 @@ mod pieces;
 mod stated;
 
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
 
 use crate::Context;
 use crate::kernel::{Network, Prover, Rational, Row, of_box, rational};
 use crate::report::{Outcome, Report, refuse};
+use crate::work::Work;
 use format::{File, Header, Kind};
 pub(crate) use stated::{Asked, Model, RowText, Same, Stated, Status};
 
@@ -47,7 +47,7 @@ pub(crate) fn check(text: &str, context: &Context, report: &mut Report) -> Resul
         shell(header, &lower, &upper)?;
     }
     boxes_and_counts(&file, &network)?;
-    leaves(&file, &network, &rows, report)?;
+    leaves(&file, &network, &rows, context, report)?;
     volumes(&file)?;
     let (line, hash) = file.end;
     if !hash {
@@ -91,16 +91,25 @@ fn boxes_and_counts(file: &File, network: &Network) -> Result<(), Outcome> {
     Ok(())
 }
 
-fn leaves(file: &File, network: &Network, rows: &[Row], report: &mut Report) -> Result<(), Outcome> {
-    let boxes = AtomicU64::new(0);
+fn leaves(
+    file: &File,
+    network: &Network,
+    rows: &[Row],
+    context: &Context,
+    report: &mut Report,
+) -> Result<(), Outcome> {
+    let work = Work::new(context.stop.clone());
     let inner = pieces::inner(&file.inner, &file.header.lower, &file.header.upper)?;
     let outer = pieces::outer(&file.outer, &file.header.lower, &file.header.upper)?;
     let check = |prover: &mut Prover, leaf: &format::Leaf| -> Option<Outcome> {
+        if let Some(end) = work.stopped() {
+            return Some(end);
+        }
         let mut own = 0;
         let result = leaf::check(prover, leaf, rows, &file.header.disjuncts, &mut own)
             .and_then(|()| pieces::inside(&inner, leaf, rows, &file.header.disjuncts))
             .and_then(|()| pieces::covered(&outer, leaf, rows, &file.header.disjuncts));
-        boxes.fetch_add(own, Ordering::Relaxed);
+        work.add(own);
         result.err()
     };
     let failure = file
@@ -111,7 +120,7 @@ fn leaves(file: &File, network: &Network, rows: &[Row], report: &mut Report) -> 
         .find_map_first(|failure| failure);
     report.checked.leaves = file.leaves.len();
     report.checked.pieces = file.inner.len() + file.outer.len();
-    report.checked.boxes = boxes.into_inner();
+    report.checked.boxes = work.boxes();
     failure.map_or(Ok(()), Err)?;
     pieces::volumes(&file.inner, &file.outer)
 }

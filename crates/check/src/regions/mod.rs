@@ -21,6 +21,7 @@ use crate::Context;
 use crate::kernel::{Phases, Prover, Rational, is_exact};
 use crate::preimage::{Same, Stated, Status};
 use crate::report::{Outcome, Report, Trouble, refuse};
+use crate::work::Work;
 use cells::{Cell, Expanded, Region, Setting};
 use format::{Arithmetic, File};
 use parts::Part;
@@ -71,7 +72,10 @@ pub(crate) fn check(text: &str, context: &Context, report: &mut Report) -> Resul
             all: header.all_regions,
             maps: !file.regions.is_empty(),
         };
-        let found = find(setting, &same, header.arithmetic, report)?;
+        let found = find(setting, &same, header.arithmetic, context, report)?;
+        if let Some(outcome) = Work::new(context.stop.clone()).stopped() {
+            return Err(outcome);
+        }
         let homes = claims::pieces(&file, &found, &same)?;
         maps::regions(&file, &found, &homes)?;
         report.checked.leaves = found.regions.len();
@@ -110,8 +114,10 @@ fn find<'a>(
     setting: Setting<'a>,
     same: &Same,
     arithmetic: Arithmetic,
+    context: &Context,
     report: &mut Report,
 ) -> Result<Found<'a>, Outcome> {
+    let work = Work::new(context.stop.clone());
     let network = setting.network;
     let not = |why: &str| Outcome::from(Trouble::not_checkable(why));
     if arithmetic == Arithmetic::Enclosed {
@@ -138,6 +144,9 @@ fn find<'a>(
     };
     let (mut stack, mut regions, mut count) = (vec![root], Vec::new(), 0);
     while !stack.is_empty() {
+        if let Some(outcome) = work.stopped() {
+            return Err(outcome);
+        }
         let some = stack.split_off(stack.len().saturating_sub(TOGETHER));
         count += some.len();
         if count > MOST_CELLS {

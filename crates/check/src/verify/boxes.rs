@@ -1,13 +1,13 @@
 //! The tree of boxes: what is out on a box, which slabs of it, and that nothing is left.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
 
 use crate::kernel::{Ball, Choice, Claim, Network, Prover, Row, combined, evaluate, rational};
 use crate::report::{Outcome, refuse};
 use crate::search::{Attempt, Requirement, establish};
+use crate::work::Work;
 
 use super::ascent;
 use super::format::{Leaf, Node, Region};
@@ -35,7 +35,7 @@ pub(super) fn check(
     network: &Network,
     rows: &[Row],
     ball: Option<&Ball>,
-    boxes: &AtomicU64,
+    work: &Work,
 ) -> Result<(), Outcome> {
     let by_signs: Vec<u32> = region.trees.iter().map(|tree| tree.disjunct).collect();
     let (tasks, rest) = walk(region, &by_signs, ball)?;
@@ -44,15 +44,18 @@ pub(super) fn check(
         .map_init(
             || Prover::within(network, ball),
             |prover, task| {
+                if let Some(end) = work.stopped() {
+                    return Some(end);
+                }
                 let mut own = 0;
                 let result = claims(prover, task, region, rows, &mut own);
-                boxes.fetch_add(own, Ordering::Relaxed);
+                work.add(own);
                 result.err()
             },
         )
         .find_map_first(|failure| failure);
     failure.map_or(Ok(()), Err)?;
-    if rest { signs::check(region, network, rows, ball, boxes) } else { Ok(()) }
+    if rest { signs::check(region, network, rows, ball, work) } else { Ok(()) }
 }
 
 /// The boxes of the tree; whether trees of signs are needed for what the root leaves open.

@@ -5,8 +5,6 @@ mod boxes;
 pub(crate) mod format;
 mod signs;
 
-use std::sync::atomic::AtomicU64;
-
 use crate::Context;
 use crate::kernel::{
     Ball, Network, Part, Prover, Question, Ranges, Rational, Row, evaluate, parse_number, rational,
@@ -14,6 +12,7 @@ use crate::kernel::{
 };
 use crate::question::{Asked, describe};
 use crate::report::{Outcome, Report, Trouble, refuse};
+use crate::work::Work;
 use format::{Head, Region, Verdict};
 
 pub(crate) const SCHEMA: &str = "netinverse.verify/2";
@@ -45,7 +44,7 @@ pub(crate) fn check(text: &str, context: &Context, report: &mut Report) -> Resul
         }
         Verdict::Unsat => {
             report.claim = "unsat: there is no such input".into();
-            empty(&regions, &network, &question, None, 1, report)
+            empty(&regions, &network, &question, None, 1, context, report)
         }
         Verdict::Unknown => Err(Trouble::not_checkable("the answer says unknown, and claims nothing").into()),
     }
@@ -135,6 +134,7 @@ pub(crate) fn empty(
     question: &Question,
     ball: Option<&Ball>,
     line: usize,
+    context: &Context,
     report: &mut Report,
 ) -> Result<(), Outcome> {
     let (n, m) = (network.inputs(), network.outputs());
@@ -159,14 +159,14 @@ pub(crate) fn empty(
     if question.is_covered(n, &parts).is_err() {
         return Err(refuse(line, "query", "the regions leave out a case of the question"));
     }
-    let counter = AtomicU64::new(0);
+    let work = Work::new(context.stop.clone());
     for (region, known) in regions.iter().zip(&all) {
-        boxes::check(region, network, &known.rows, ball, &counter)?;
+        boxes::check(region, network, &known.rows, ball, &work)?;
         report.checked.leaves += region.nodes.len();
         for tree in &region.trees {
             report.checked.leaves += tree.nodes.len();
         }
     }
-    report.checked.boxes += counter.into_inner();
+    report.checked.boxes += work.boxes();
     Ok(())
 }

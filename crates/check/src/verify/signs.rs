@@ -1,11 +1,10 @@
 //! Trees of signs of neurons, on the whole box of a region.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use rayon::prelude::*;
 
 use crate::kernel::{Ball, Claim, Network, Op, Prover, Row, combined, unstable};
 use crate::report::{Outcome, refuse};
+use crate::work::Work;
 
 use super::ascent;
 use super::format::{Leaf, Region, SignNode, SignTree};
@@ -31,14 +30,14 @@ pub(super) fn check(
     network: &Network,
     rows: &[Row],
     ball: Option<&Ball>,
-    boxes: &AtomicU64,
+    work: &Work,
 ) -> Result<(), Outcome> {
     let wrong = |line: usize, reason: &str| Err(refuse(line, "tree of signs", reason));
     let mut prover = Prover::within(network, ball);
     if !prover.analyse(&region.lower, &region.upper, true) || !refine(&mut prover) {
         return wrong(region.line, "nothing is known of the box");
     }
-    boxes.fetch_add(1, Ordering::Relaxed);
+    work.add(1);
     for tree in &region.trees {
         let exists = (tree.disjunct as usize) < region.disjuncts.len();
         let own = exists.then(|| &region.disjuncts[tree.disjunct as usize]);
@@ -51,7 +50,10 @@ pub(super) fn check(
         let leaves = leaves(tree)?;
         let claim = Claim::row(&row, false);
         let fails = |(number, signs, leaf): &Reached| {
-            boxes.fetch_add(1, Ordering::Relaxed);
+            if let Some(end) = work.stopped() {
+                return Some(end);
+            }
+            work.add(1);
             let slopes = ascent::slopes(&prover, leaf).filter(|_| leaf.signs == *signs);
             let Some(slopes) = slopes else {
                 return Some(refuse(

@@ -41,8 +41,9 @@ pub fn invert_rows(
     for first in (0..rows.len()).step_by(CHUNK) {
         let chunk = first..(first + CHUNK).min(rows.len());
         let asked: Vec<usize> = chunk.clone().filter(|&query| !earlier.contains_key(&rows[query])).collect();
-        // A chunk's random numbers depend on its place alone.
-        let seed = prepared.problem().seed ^ (first as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        // A chunk's random numbers depend on the number of its first row alone: a part of the rows that is cut at chunks is
+        // answered as within the whole.
+        let seed = prepared.problem().seed ^ (rows[first] as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let live = Live { outer: progress, done: (chunk.len() - asked.len() + first) as u64, tally: &tally };
         let mut fresh = answer_chunk(&judge, &asked, &budget.clone().with_seed(seed), &live)?.into_iter();
         for query in chunk.clone() {

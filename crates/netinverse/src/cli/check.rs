@@ -53,6 +53,7 @@ pub(crate) fn run(options: &CheckOptions, console: &Console) -> Result<Outcome> 
         specification: options.spec.clone(),
         condition: options.condition.clone(),
         bounds: bounds.transpose()?,
+        stop: None,
     })
     .map_err(|trouble| Error::input(trouble.message()))?;
     console.clear();

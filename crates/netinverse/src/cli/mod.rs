@@ -13,9 +13,9 @@ mod explain;
 mod inspect;
 mod invert;
 mod output;
-mod page;
 mod preimage;
 mod train;
+mod typed;
 mod verify;
 
 use std::process::ExitCode;

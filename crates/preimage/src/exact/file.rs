@@ -38,7 +38,8 @@ impl ExactAnswer {
         })
     }
 
-    fn text(&self) -> Result<String> {
+    /// The file's text.
+    pub fn text(&self) -> Result<String> {
         let mut text = line(&self.header)?;
         for piece in &self.pieces {
             text.push_str(&line(&BodyLine::Piece(piece.clone()))?);

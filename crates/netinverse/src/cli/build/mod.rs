@@ -1,8 +1,6 @@
 //! `netinverse build`.
 
-mod answer;
 pub(crate) mod arguments;
-mod page;
 mod text;
 
 use std::io::Write as _;
@@ -10,22 +8,19 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use netinverse_answer::Model;
-use netinverse_base::{Budget, Error, ErrorKind, Place, Progress as _, Result, ResultExt};
+use netinverse_base::{Error, ErrorKind, Place, Progress as _, Result, ResultExt};
 use netinverse_data::files::write_atomically;
 use netinverse_data::{RowRange, RowsOptions, read_rows};
-use netinverse_inverse::{
-    BuildOptions as Asked, Built, RoundTrip, Samples, Slot, build, conditioning, f_of_g, g_of_f, quasi_random,
-};
+use netinverse_inverse::{BuildOptions as Asked, Built, Samples, build};
 use netinverse_linalg::Precision;
 use netinverse_network::{ImportOptions, Network};
 
 use super::arguments::Format;
+use super::typed::typed;
 use super::{Console, Outcome, output};
-use answer::{Answer, Points, Port, SCHEMA};
 use arguments::{BuildOptions, PrecisionOption};
-
-/// Where quasi-random inputs lie when nothing is said.
-const BOX: [f64; 2] = [-1.0, 1.0];
+use netinverse::answers::build::{Targets, measure, quasi_random_samples};
+use netinverse::pages;
 
 /// The files to write.
 #[derive(Default)]
@@ -58,43 +53,10 @@ pub(crate) fn run(options: &BuildOptions, console: &Console) -> Result<Outcome> 
         built.inverse.write(path)?;
     }
     console.stage("measuring the round trips", None);
-    let trips = round_trips(&network, &asked, &built, &samples, targets.as_deref(), &budget);
-    let conditioning = conditioning(&built, &samples);
+    let mut answer = measure(&network, &asked, &built, &samples, targets.as_ref(), model, &budget);
     console.clear();
-    let answer = Answer {
-        schema: SCHEMA,
-        model,
-        status: "done",
-        exact: built.exact,
-        inverse: files.inverse.as_ref().map(|path| path.display().to_string()),
-        precision: match built.inverse.precision() {
-            Precision::F32 => "float32",
-            Precision::F64 => "float64",
-        },
-        inputs: ports(built.inverse.inputs()),
-        outputs: ports(built.inverse.outputs()),
-        unused_outputs: built.unused.clone(),
-        given: built.given.clone(),
-        nodes: built.inverse.nodes(),
-        parameters: built.inverse.parameters(),
-        marked_ops: built.findings.marks.clone(),
-        domain: built.findings.conditions.clone(),
-        linear_parts: built.findings.parts.clone(),
-        loops: built.findings.loops.clone(),
-        samples: Points {
-            x: samples.source.clone(),
-            y: match &options.targets {
-                Some(source) => source.clone(),
-                None => "f(x)".into(),
-            },
-        },
-        f_of_g: trips[0],
-        g_of_f: trips[1],
-        conditioning,
-        warnings: network.warnings().to_vec(),
-        seconds: start.elapsed().as_secs_f64(),
-        seed: options.limits.seed,
-    };
+    answer.inverse = files.inverse.as_ref().map(|path| path.display().to_string());
+    answer.seconds = start.elapsed().as_secs_f64();
     let text = |path: &Path, text: &str| {
         write_atomically(path, |writer| {
             writer.write_all(text.as_bytes()).map_err(|error| Error::io(path, &error))
@@ -104,7 +66,7 @@ pub(crate) fn run(options: &BuildOptions, console: &Console) -> Result<Outcome> 
         text(path, &answer.json()?)?;
     }
     if let Some(path) = &files.html {
-        text(path, &page::page(&answer))?;
+        text(path, &pages::build(&answer, Some(&typed())))?;
     }
     for path in [&files.inverse, &files.json, &files.html].into_iter().flatten() {
         console.line(&format!("written: {}", path.display()));
@@ -180,72 +142,22 @@ fn samples(options: &BuildOptions, network: &Network) -> Result<Samples> {
             source: format!("{} rows of {spec}", rows.rows),
         });
     }
-    if options.samples == 0 {
-        return Err(Error::input("at least one point is needed").at(Place::Option("--samples".into())));
-    }
-    let (bounds, source) = match &options.bounds {
+    let bounds = match &options.bounds {
         Some(spec) => {
             let read = RowsOptions { columns: Some(2), ..RowsOptions::default() };
             let rows = read_rows(spec, &read).at(|| Place::Option("--bounds".into()))?;
-            let pairs: Vec<[f64; 2]> =
-                (0..rows.rows).map(|row| [rows.row(row)[0], rows.row(row)[1]]).collect();
-            let pairs = if let [only] = pairs[..] { vec![only; n] } else { pairs };
-            if pairs.len() != n || pairs.iter().any(|[low, high]| low > high) {
-                return Err(Error::input(format!(
-                    "{n} rows lo,hi with lo ≤ hi are expected, or one for all"
-                ))
-                .at(Place::Option("--bounds".into())));
-            }
-            (pairs, spec.clone())
+            Some(((0..rows.rows).map(|row| [rows.row(row)[0], rows.row(row)[1]]).collect(), spec.clone()))
         }
-        None => match network.input_bounds() {
-            Some(bounds) => (bounds.to_vec(), "the file's own bounds".into()),
-            None => (vec![BOX; n], format!("{},{}", BOX[0], BOX[1])),
-        },
+        None => None,
     };
-    let source = format!("{} quasi-random points in {source}, seed {}", options.samples, options.limits.seed);
-    Ok(Samples {
-        x: quasi_random(&bounds, options.samples, options.limits.seed),
-        rows: options.samples,
-        source,
-    })
+    quasi_random_samples(network, bounds, options.samples, options.limits.seed)
 }
 
 /// Rows of the outputs that the inverse takes.
-fn targets(options: &BuildOptions, built: &Built) -> Result<Option<Vec<f64>>> {
+fn targets(options: &BuildOptions, built: &Built) -> Result<Option<Targets>> {
     let Some(spec) = &options.targets else { return Ok(None) };
     let columns = Some(built.network.output_size());
     let read = RowsOptions { range: None, scale: options.scale, columns };
     let rows = read_rows(spec, &read).at(|| Place::Option("--targets".into()))?;
-    Ok(Some(rows.values))
-}
-
-/// f(g(y)) and g(f(x)): in float32 by the inverse that is stored, in float64 by the one that float64 would store.
-fn round_trips(
-    network: &Network,
-    asked: &Asked,
-    built: &Built,
-    samples: &Samples,
-    targets: Option<&[f64]>,
-    budget: &Budget,
-) -> [RoundTrip; 2] {
-    let measured = [f_of_g(built, samples, targets), g_of_f(built, samples)];
-    let other = match built.inverse.precision() {
-        Precision::F32 => Precision::F64,
-        Precision::F64 => Precision::F32,
-    };
-    let again = Asked { precision: Some(other), ..asked.clone() };
-    let Ok(twin) = build(network, &again, budget, &netinverse_base::Silent) else {
-        // Weights that float32 cannot hold: float64 alone says something.
-        return measured;
-    };
-    let twins = [f_of_g(&twin, samples, targets), g_of_f(&twin, samples)];
-    [0, 1].map(|k| match other {
-        Precision::F64 => RoundTrip { f64: twins[k].f64, ..measured[k] },
-        Precision::F32 => RoundTrip { f32: twins[k].f32, ..measured[k] },
-    })
-}
-
-fn ports<'a>(slots: impl Iterator<Item = &'a Slot>) -> Vec<Port> {
-    slots.map(|slot| Port { name: slot.name.clone(), shape: slot.shape.to_vec() }).collect()
+    Ok(Some(Targets { y: rows.values, source: spec.clone() }))
 }

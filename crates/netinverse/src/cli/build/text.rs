@@ -2,9 +2,7 @@
 
 use std::fmt::Write as _;
 
-use netinverse_inverse::{Errors, MarkKind};
-
-use super::answer::{Answer, Port};
+use netinverse::answers::build::{Answer, domain, errors, exact, ports};
 
 /// Marks and conditions that are listed one by one.
 const LISTED: usize = 12;
@@ -97,41 +95,4 @@ pub(super) fn render(answer: &Answer) -> String {
         line("bound", &shortfall);
     }
     text
-}
-
-pub(super) fn exact(answer: &Answer) -> String {
-    let lost = answer.marked_ops.iter().filter(|mark| mark.kind != MarkKind::Projection).count();
-    match (answer.exact, answer.marked_ops.is_empty()) {
-        (true, true) => "yes: a bijection but for rounding, g(f(x)) = x and f(g(y)) = y".into(),
-        (true, false) => {
-            "g(f(x)) = x for every x, but for rounding; f does not reach every y, and f(g(y)) is near y where it does not".into()
-        }
-        (false, _) => format!(
-            "no: {lost} operator{} information; g is a section, one x for each y",
-            if lost == 1 { " loses" } else { "s lose" }
-        ),
-    }
-}
-
-pub(super) fn domain(condition: &netinverse_inverse::Condition) -> String {
-    let place = if condition.output { "output" } else { "the inner value" };
-    format!(
-        "{} elements of {place} `{}` ({}): {}",
-        condition.elements, condition.value, condition.op, condition.text
-    )
-}
-
-pub(super) fn ports(ports: &[Port]) -> String {
-    let one = |port: &Port| {
-        let sizes: Vec<String> = port.shape.iter().map(usize::to_string).collect();
-        format!("{} [{}]", port.name, sizes.join(","))
-    };
-    ports.iter().map(one).collect::<Vec<_>>().join(", ")
-}
-
-pub(super) fn errors(errors: &Errors) -> String {
-    match (errors.relative, errors.median) {
-        (Some(relative), Some(median)) => format!("to {relative:.1e} (median {median:.1e})"),
-        _ => "not finite".into(),
-    }
 }

@@ -1,8 +1,6 @@
 //! `netinverse invert`.
 
 pub(crate) mod arguments;
-mod drawing;
-mod page;
 mod prior;
 mod proof;
 mod question;
@@ -21,8 +19,10 @@ use netinverse_invert::question::{Prepared, Problem, invert_rows};
 use netinverse_network::Network;
 use serde::Serialize;
 
+use super::typed::typed;
 use super::{Console, Outcome, output};
 use arguments::{InvertFormat, InvertOptions};
+use netinverse::pages;
 
 pub(crate) fn run(options: &InvertOptions, console: &Console) -> Result<Outcome> {
     let start = Instant::now();
@@ -172,13 +172,15 @@ fn save(
             return Ok(());
         }
         FileFormat::Svg => {
-            let Some(plane) = drawing::plane(inversion, prepared.problem(), &inversion.model.path) else {
+            let Some(plane) = pages::plane(inversion, prepared.problem(), &inversion.model.path) else {
                 console.line(&format!("note: there is nothing to draw, {} is not written", path.display()));
                 return Ok(());
             };
             write_text(path, &plane.svg())?;
         }
-        FileFormat::Html => write_text(path, &page::page(inversion, prepared.problem(), layout))?,
+        FileFormat::Html => {
+            write_text(path, &pages::invert(inversion, prepared.problem(), layout, Some(&typed())))?;
+        }
         _ => files::write(path, inversion, layout)?,
     }
     console.line(&format!("written: {}", path.display()));
@@ -198,7 +200,7 @@ fn layout(network: &Network, prepared: &Prepared) -> Layout {
         inputs: network.input_size(),
         outputs: network.output_size(),
         plane: problem.complete,
-        image: super::page::image_shape(network),
+        image: pages::image_shape(network),
         range: prepared.range(),
         input_names: problem.input_names.clone(),
         output_names: problem.output_names.clone(),

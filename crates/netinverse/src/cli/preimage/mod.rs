@@ -2,25 +2,21 @@
 
 pub(crate) mod arguments;
 mod exact;
-mod page;
 mod question;
-mod text;
 mod using;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use netinverse_answer::Model;
-use netinverse_base::{Budget, Error, Place, Progress as _, Result, ResultExt as _};
+use netinverse_base::{Error, Place, Progress as _, Result, ResultExt as _};
 use netinverse_bounds::Bounder;
 use netinverse_preimage::exact::ExactAnswer;
-use netinverse_preimage::{Answer, Asked, Goals, Node, Paving, Plan, Question, Shard, Status, merge, solve};
+use netinverse_preimage::{Answer, Paving, Plan, Shard, Status, solve};
 
 use super::{Console, Outcome, output};
 use arguments::PreimageOptions;
-
-/// The goal where none is given.
-const COVERAGE: f64 = 0.9;
+use netinverse::answers::preimage::{down, facts, json, lines, merged as put_together, plan as goals, up};
 
 /// How often what is known is saved, so that a killed run can go on.
 const CHECKPOINT: Duration = Duration::from_secs(5);
@@ -43,8 +39,8 @@ pub(crate) fn run(options: &PreimageOptions, console: &Console) -> Result<Outcom
     };
     console.clear();
     output::print(&match options.format {
-        super::arguments::Format::Text => text::lines(&text::facts(&answer)),
-        super::arguments::Format::Json => text::json(&answer)?,
+        super::arguments::Format::Text => lines(&facts(&answer)),
+        super::arguments::Format::Json => json(&answer)?,
     })?;
     if let Some(path) = &options.file {
         using::save(&answer, path)?;
@@ -57,17 +53,11 @@ pub(crate) fn run(options: &PreimageOptions, console: &Console) -> Result<Outcom
 }
 
 fn plan(options: &PreimageOptions, min_width: f64) -> Plan {
-    let any = options.coverage.is_some() || options.over.is_some() || options.min_width.is_some();
-    Plan {
-        goals: Goals {
-            coverage: options.coverage.or((!any).then_some(COVERAGE)),
-            over: options.over,
-            min_width,
-            max_boxes: None,
-        },
-        compact: !options.no_compact,
-        max_pieces: options.max_pieces,
-    }
+    let mut plan =
+        goals((options.coverage, options.over, options.min_width), !options.no_compact, options.max_pieces);
+    // That of an earlier answer is gone on with, without being a goal.
+    plan.goals.min_width = min_width;
+    plan
 }
 
 /// What was made of a question.
@@ -128,8 +118,8 @@ fn pave(options: &PreimageOptions, start: Instant, console: &Console) -> Result<
             paving.boxes(),
             &format!(
                 "{} <= V <= {}{coverage}, {} boxes, {} open",
-                text::down(lower),
-                text::up(upper),
+                down(lower),
+                up(upper),
                 paving.boxes(),
                 paving.open_cells()
             ),
@@ -158,30 +148,7 @@ fn merged(options: &PreimageOptions, start: Instant) -> Result<Answer> {
         }
         _ => error,
     };
-    let nodes = merge(&answers).map_err(named)?;
-    let first = &answers[0].header;
-    let question = Question::of_header(first)?;
-    let count = first.shard.map_or(1, |shard| shard[1]);
-    let whole = answers.len() == count;
-    let done = answers.iter().all(|answer| answer.header.status != Status::Partial);
-    let boxes = answers.iter().map(|answer| answer.header.boxes).sum();
-    if whole && nodes.contains(&Node::Elsewhere) {
-        return Err(Error::input("the shards leave a part of the box to each other")
-            .at(Place::Option("--merge".into()))
-            .hint("shards must come from one question with the same options"));
-    }
-    let status = if whole && done { Status::Complete } else { Status::Partial };
-    let (model, asked): (Model, Asked) = (first.model.clone(), first.asked.clone());
-    let mut answer = Answer::of(&question, nodes, None, boxes, model, asked, first.min_width, status);
-    // A header's question knows its half-spaces in doubles only.
-    answer.header.rows.clone_from(&first.rows);
-    if !whole {
-        return Err(Error::input(format!("{} of {count} shards are given", answers.len()))
-            .at(Place::Option("--merge".into()))
-            .hint("volumes of a part say nothing of the whole box: give every shard"));
-    }
-    let plan = plan(options, first.min_width);
-    answer.make_pieces(&question, &plan, &Budget::default());
+    let mut answer = put_together(&answers, &|min_width| plan(options, min_width)).map_err(named)?;
     answer.header.seconds = start.elapsed().as_secs_f64();
     Ok(answer)
 }
@@ -198,11 +165,6 @@ fn shard(text: &str) -> Result<Shard> {
             .at(Place::Option("--shard".into()))
             .hint("write I/N, parts counted from 1: `--shard 1/2` and `--shard 2/2`")),
     }
-}
-
-/// The inputs with an extent.
-fn free_inputs<'a>(lower: &'a [f64], upper: &'a [f64]) -> impl Iterator<Item = usize> + 'a {
-    (0..lower.len()).filter(|&i| lower[i] < upper[i])
 }
 
 /// Whether a path ends so.

@@ -1,6 +1,5 @@
 //! From options to the question of a preimage.
 
-use std::fmt::Write as _;
 use std::path::Path;
 
 use netinverse_base::{Error, Place, Result, ResultExt as _};
@@ -11,6 +10,7 @@ use netinverse_preimage::{Answer, Asked, Question};
 use netinverse_spec::Specification;
 
 use super::arguments::PreimageOptions;
+use netinverse::answers::preimage::{class_condition, target_condition, within_condition};
 
 /// What is asked, in words that can be saved; of an earlier answer where nothing is asked here.
 pub(super) fn asked(options: &PreimageOptions, earlier: Option<&Answer>) -> Result<Asked> {
@@ -73,23 +73,7 @@ pub(super) fn build(
 /// The condition that a class or intervals stand for.
 pub(super) fn condition(options: &PreimageOptions, m: usize) -> Result<Option<String>> {
     if let Some(class) = options.class {
-        if class >= m {
-            return Err(Error::input(format!("class {class} does not exist, the network has {m} outputs"))
-                .at(Place::Option("--class".into()))
-                .hint("classes are outputs, counted from 0"));
-        }
-        if m < 2 {
-            return Err(Error::input("a network of one output has no classes")
-                .at(Place::Option("--class".into()))
-                .hint("use --where, for example --where \"y0 >= 0\""));
-        }
-        let margin = options.margin.unwrap_or(0.0);
-        if !margin.is_finite() {
-            return Err(Error::input(format!("a margin of {margin}")).at(Place::Option("--margin".into())));
-        }
-        let others = (0..m).filter(|&j| j != class);
-        let parts: Vec<String> = others.map(|j| format!("y{class} - y{j} >= {margin:?}")).collect();
-        return Ok(Some(parts.join(" && ")));
+        return class_condition(class, options.margin.unwrap_or(0.0), m).map(Some);
     }
     if let Some(spec) = &options.target {
         let read = RowsOptions { columns: Some(m), ..RowsOptions::default() };
@@ -99,30 +83,10 @@ pub(super) fn condition(options: &PreimageOptions, m: usize) -> Result<Option<St
                 .at(Place::Option("--target".into()))
                 .hint("`invert` takes many targets in one run"));
         }
-        let parts: Vec<String> =
-            rows.row(0).iter().enumerate().map(|(j, y)| format!("y{j} == {y:?}")).collect();
-        return Ok(Some(parts.join(" && ")));
+        return Ok(Some(target_condition(rows.row(0))));
     }
     let Some(spec) = &options.within else { return Ok(None) };
-    let rows = pairs(spec, "--within")?;
-    if rows.len() != 1 && rows.len() != m {
-        return Err(Error::input(format!("{} intervals, the network has {m} outputs", rows.len()))
-            .at(Place::Option("--within".into()))
-            .hint("give one row lo,hi for each output, or a single row for all"));
-    }
-    let mut text = String::new();
-    for j in 0..m {
-        let [lo, hi] = rows[if rows.len() == 1 { 0 } else { j }];
-        if lo > hi {
-            return Err(Error::input(format!("the interval {lo},{hi} is empty"))
-                .at(Place::Row(j))
-                .at(Place::Option("--within".into()))
-                .hint("intervals are lo,hi with lo <= hi"));
-        }
-        let and = if j == 0 { "" } else { " && " };
-        let _ = write!(text, "{and}y{j} >= {lo:?} && y{j} <= {hi:?}");
-    }
-    Ok(Some(text))
+    within_condition(&pairs(spec, "--within")?, m).map(Some)
 }
 
 fn pairs(spec: &str, option: &str) -> Result<Vec<[f64; 2]>> {

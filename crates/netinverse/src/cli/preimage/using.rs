@@ -10,8 +10,12 @@ use netinverse_preimage::exact::{ExactAnswer, is_exact};
 use netinverse_preimage::{Answer, Picture, Question, View};
 
 use super::arguments::{NearNorm, Using};
-use super::{exact, has_extension, page, text};
+use super::{exact, has_extension};
+use crate::cli::typed::typed;
 use crate::cli::{Outcome, output};
+use netinverse::answers::exact::middle as exact_middle;
+use netinverse::answers::preimage::{first_axes, json, middle};
+use netinverse::pages;
 
 /// Pixels of a picture's side.
 const PIXELS: usize = 480;
@@ -85,7 +89,7 @@ pub(super) fn run(using: &Using) -> Result<Outcome> {
             } else {
                 View::Slice(match at {
                     Some(at) => rows(at, n).at(|| Place::Option("--at".into()))?.row(0).to_vec(),
-                    None => middle(&answer),
+                    None => middle(&answer.header),
                 })
             };
             picture(&answer, &question, axes, view, file)?;
@@ -116,7 +120,7 @@ fn of_exact(using: &Using, answer: &ExactAnswer) -> Result<Outcome> {
             }
             let at = match at {
                 Some(at) => rows(at, n).at(|| Place::Option("--at".into()))?.row(0).to_vec(),
-                None => exact::middle(answer),
+                None => exact_middle(answer),
             };
             exact::picture(answer, pair(axes)?, &at, file)?;
             Ok(Outcome::Answered)
@@ -156,11 +160,6 @@ fn pair(text: &str) -> Result<[usize; 2]> {
     }
 }
 
-fn middle(answer: &Answer) -> Vec<f64> {
-    let header = &answer.header;
-    header.lower.iter().zip(&header.upper).map(|(lo, hi)| lo.midpoint(*hi)).collect()
-}
-
 pub(super) fn is_preimage(path: &Path) -> bool {
     has_extension(path, "preimage")
 }
@@ -187,31 +186,26 @@ pub(super) fn save(answer: &Answer, path: &Path) -> Result<()> {
         return answer.write(path);
     }
     if has_extension(path, "json") {
-        return write_text(path, text::json(answer)?.as_bytes());
+        return write_text(path, json(answer)?.as_bytes());
     }
     let question = Question::of_header(&answer.header)?;
-    let free: Vec<usize> = super::free_inputs(&answer.header.lower, &answer.header.upper).take(2).collect();
-    let &[i, j] = &free[..] else {
+    let Some(axes) = first_axes(&answer.header.lower, &answer.header.upper) else {
         if has_extension(path, "html") {
-            return write_text(path, page::page(&told(answer, None)).as_bytes());
+            return write_text(path, pages::paving(answer, Some(&typed()))?.as_bytes());
         }
         return Err(Error::input("a picture needs two inputs that are not fixed").at(Place::file(path)));
     };
-    picture(answer, &question, [i, j], View::Slice(middle(answer)), path)
+    picture(answer, &question, axes, View::Slice(middle(&answer.header)), path)
 }
 
 fn picture(answer: &Answer, question: &Question, axes: [usize; 2], view: View, path: &Path) -> Result<()> {
     let picture = Picture { axes, names: axes.map(|i| format!("x{i}")), view };
-    let svg = picture.svg(answer, question)?;
     if has_extension(path, "svg") {
-        return write_text(path, svg.as_bytes());
+        return write_text(path, picture.svg(answer, question)?.as_bytes());
     }
     if has_extension(path, "html") {
-        let caption = match &picture.view {
-            View::Slice(at) => page::slice(axes, at),
-            View::Projection => page::projection(axes),
-        };
-        return write_text(path, page::page(&told(answer, Some((svg, caption)))).as_bytes());
+        let page = pages::paving_picture(answer, question, &picture, Some(&typed()))?;
+        return write_text(path, page.as_bytes());
     }
     if !has_extension(path, "png") {
         return Err(Error::input(format!("`{}` has no extension that is known here", path.display()))
@@ -227,20 +221,6 @@ fn picture(answer: &Answer, question: &Question, axes: [usize; 2], view: View, p
     let value = |known: Option<bool>| known.map_or(0.0, |inside| if inside { 1.0 } else { -0.35 });
     let pixels: Vec<f64> = picture.raster(answer, question, PIXELS).into_iter().map(value).collect();
     write_text(path, &netinverse_report::Picture::signed(PIXELS, PIXELS, &pixels, 1.0).png())
-}
-
-/// What the report says of a paving.
-fn told(answer: &Answer, drawing: Option<(String, String)>) -> page::Told<'_> {
-    let header = &answer.header;
-    page::Told {
-        model: &header.model,
-        question: &header.asked,
-        bounds: (&header.lower, &header.upper),
-        volume: (header.volume.lower, header.volume.upper, header.volume.whole),
-        facts: text::facts(answer),
-        exact: false,
-        drawing,
-    }
 }
 
 fn write_text(path: &Path, bytes: &[u8]) -> Result<()> {

@@ -4,7 +4,8 @@ use netinverse_answer::sheet::ImageShape;
 use netinverse_report::{Bars, Page, Picture, Section};
 
 use super::answer::Answer;
-use crate::cli::page::{Draw, typed};
+use crate::cli::typed::typed;
+use netinverse::pages::Draw;
 
 /// The page; `chosen` are the inputs shown, one a class.
 pub(super) fn page(answer: &Answer, chosen: &[f32]) -> String {

@@ -6,8 +6,7 @@ use netinverse_answer::{Answer, Inversion, Optimality, Query, Status};
 use netinverse_invert::question::Problem;
 use netinverse_report::{Page, Picture, Section};
 
-use super::drawing;
-use crate::cli::page::{Draw, capital, file_name, typed};
+use super::{Draw, capital, commanded, file_name, plane};
 
 /// Queries that have a section of their own.
 const SECTIONS: usize = 8;
@@ -18,7 +17,8 @@ const ANSWERS: usize = 24;
 /// Inputs or outputs that a table has columns for.
 const COLUMNS: usize = 24;
 
-pub(super) fn page(inversion: &Inversion, problem: &Problem, layout: &Layout) -> String {
+/// The page of `netinverse invert`.
+pub fn invert(inversion: &Inversion, problem: &Problem, layout: &Layout, command: Option<&str>) -> String {
     let queries = &inversion.queries;
     let mut page = Page::new(
         format!("Inputs of {} for a given output", file_name(&inversion.model.path)),
@@ -42,10 +42,10 @@ pub(super) fn page(inversion: &Inversion, problem: &Problem, layout: &Layout) ->
             netinverse_answer::Stopped::Cancelled => "The search was interrupted.",
         });
     }
-    page.push(section.command(&typed()));
-    if let Some(plane) = drawing::plane(inversion, problem, &inversion.model.path) {
+    page.push(commanded(section, command));
+    if let Some(drawing) = plane(inversion, problem, &inversion.model.path) {
         page.push(Section::new("All of the preimage").drawing(
-            &plane.svg(),
+            &drawing.svg(),
             "Lines and areas that the network maps to the value; circles are answers.",
         ));
     }

@@ -1,28 +1,28 @@
-//! What the reports of all commands share: the command as typed, inputs as pictures, sentences.
+//! Answers as pages: what `-o FILE.html` writes, and what notebooks show.
+//!
+//! A page is one self-contained HTML file. `command` is the command that made the answer, where there was one.
+
+mod build;
+mod explain;
+mod invert;
+mod plane;
+mod preimage;
+
+pub use build::build;
+pub use explain::explain;
+pub use invert::invert;
+pub use plane::plane;
+pub use preimage::{exact, paving, paving_picture};
 
 use netinverse_answer::sheet::ImageShape;
 use netinverse_network::Network;
-use netinverse_report::Picture;
+use netinverse_report::{Picture, Section};
 
 /// The longer side of a picture on the screen, in pixels.
 const SIDE: usize = 140;
 
-/// The command as it was typed, quoted so that a shell reads it back.
-pub(super) fn typed() -> String {
-    let words = std::env::args_os().skip(1).map(|word| quoted(&word.to_string_lossy()));
-    std::iter::once("netinverse".to_string()).chain(words).collect::<Vec<_>>().join(" ")
-}
-
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,:=+@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_string();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
 /// With a capital, as a paragraph begins; symbols stay as they are.
-pub(super) fn capital(line: &str) -> String {
+pub(crate) fn capital(line: &str) -> String {
     let mut letters = line.chars();
     match letters.next() {
         Some(first)
@@ -34,13 +34,21 @@ pub(super) fn capital(line: &str) -> String {
     }
 }
 
+/// The section with the command, where there is one.
+fn commanded(section: Section, command: Option<&str>) -> Section {
+    match command {
+        Some(command) => section.command(command),
+        None => section,
+    }
+}
+
 /// The last part of a path.
-pub(super) fn file_name(path: &str) -> String {
+pub(crate) fn file_name(path: &str) -> String {
     std::path::Path::new(path).file_name().map_or_else(|| path.into(), |n| n.to_string_lossy().into_owned())
 }
 
 /// How a network's only input is an image, if it is one.
-pub(super) fn image_shape(network: &Network) -> Option<ImageShape> {
+pub fn image_shape(network: &Network) -> Option<ImageShape> {
     match network.inputs() {
         [only] => ImageShape::of(&network.value(*only).shape),
         _ => None,
@@ -49,16 +57,16 @@ pub(super) fn image_shape(network: &Network) -> Option<ImageShape> {
 
 /// How inputs become pictures.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Draw {
+pub struct Draw {
     /// How they lie in memory.
-    pub(super) image: ImageShape,
+    pub image: ImageShape,
     /// What is black, and what is white.
-    pub(super) range: (f64, f64),
+    pub range: (f64, f64),
 }
 
 impl Draw {
     /// The input as it is.
-    pub(super) fn plain(&self, x: &[f64]) -> Picture {
+    pub fn plain(&self, x: &[f64]) -> Picture {
         let ImageShape { width, height, .. } = self.image;
         let (low, high) = self.range;
         let shade = |value: f64| (value - low) / (high - low).max(f64::MIN_POSITIVE);
@@ -72,7 +80,7 @@ impl Draw {
     }
 
     /// Signed values; of colours their sum, which is what the eye can tell.
-    pub(super) fn signed(&self, x: &[f64]) -> Picture {
+    pub fn signed(&self, x: &[f64]) -> Picture {
         let ImageShape { width, height, channels, .. } = self.image;
         let value = |at: usize| (0..channels).map(|channel| x[self.index(at, channel)]).sum::<f64>();
         let values: Vec<f64> = (0..width * height).map(value).collect();
@@ -89,14 +97,7 @@ impl Draw {
 
 #[cfg(test)]
 mod tests {
-    use super::{capital, quoted};
-
-    #[test]
-    fn a_typed_command_can_be_pasted() {
-        assert_eq!(quoted("a-b_c/1.5,2:3=x"), "a-b_c/1.5,2:3=x");
-        assert_eq!(quoted("y0 >= 1 && y1 < y0"), "'y0 >= 1 && y1 < y0'");
-        assert_eq!((quoted("it's"), quoted("")), (r"'it'\''s'".into(), "''".into()));
-    }
+    use super::capital;
 
     #[test]
     fn symbols_keep_their_case() {

@@ -8,14 +8,16 @@ use netinverse_explain::{
 use netinverse_network::Network;
 use netinverse_report::{Bars, Lines, Page, Picture, Section, escape};
 
-use crate::cli::page::{Draw, capital, image_shape, typed};
+use super::{Draw, capital, commanded, image_shape};
 
-pub(super) fn page(
+/// The page of `netinverse explain`.
+pub fn explain(
     e: &Explanation,
     network: &Network,
     question: &Question,
     model: &str,
     seconds: f64,
+    command: Option<&str>,
 ) -> String {
     let lead = format!(
         "{} inputs → {} outputs; box: {}. Every claim says whether it is proved, measured on rows, or an estimate.",
@@ -37,7 +39,7 @@ pub(super) fn page(
     for statement in &e.evidence {
         verdict = verdict.text(&capital(&statement.labelled()));
     }
-    page.push(verdict.command(&typed()));
+    page.push(commanded(verdict, command));
     page.push(
         Section::new("Where the dimensions of the input go")
             .text("Dimensions of the input that are left after each layer on a typical row, at most; singular values of what is linear.")

@@ -2,11 +2,11 @@
 
 use netinverse_report::{Page, Section};
 
-use super::answer::Answer;
-use super::text::{domain, errors, exact, ports};
-use crate::cli::page::typed;
+use super::commanded;
+use crate::answers::build::{Answer, domain, errors, exact, ports};
 
-pub(super) fn page(answer: &Answer) -> String {
+/// The page of `netinverse build`.
+pub fn build(answer: &Answer, command: Option<&str>) -> String {
     let mut page = Page::new(
         format!("The inverse of {} as a network", answer.model.path),
         format!("It takes {} and gives {}.", ports(&answer.inputs), ports(&answer.outputs)),
@@ -19,7 +19,7 @@ pub(super) fn page(answer: &Answer) -> String {
         "{} nodes and {} constants in {}.",
         answer.nodes, answer.parameters, answer.precision
     ));
-    page.push(section.command(&typed()));
+    page.push(commanded(section, command));
 
     let trips = [("f(g(y)) = y", &answer.f_of_g), ("g(f(x)) = x", &answer.g_of_f)];
     let rows: Vec<Vec<String>> = trips

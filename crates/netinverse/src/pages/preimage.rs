@@ -1,11 +1,13 @@
 //! The answer of `netinverse preimage` as a page: what is proved, and a picture of two inputs.
 
 use netinverse_answer::Model;
-use netinverse_preimage::Asked;
+use netinverse_base::Result;
+use netinverse_preimage::exact::ExactAnswer;
+use netinverse_preimage::{Answer, Asked, Picture, Question, View};
 use netinverse_report::{Bars, Page, Section};
 
-use super::text::{Facts, down, up};
-use crate::cli::page::{capital, file_name, typed};
+use super::{capital, commanded, file_name};
+use crate::answers::preimage::{Facts, down, facts, first_axes, middle, up};
 
 /// Inputs whose bounds are listed.
 const LISTED: usize = 32;
@@ -13,21 +15,83 @@ const LISTED: usize = 32;
 const LETTERS: usize = 4_000;
 
 /// What there is to tell, of a paving or of an exact answer.
-pub(super) struct Told<'a> {
-    pub(super) model: &'a Model,
-    pub(super) question: &'a Asked,
+struct Told<'a> {
+    model: &'a Model,
+    question: &'a Asked,
     /// Lower and upper corner of the box.
-    pub(super) bounds: (&'a [f64], &'a [f64]),
+    bounds: (&'a [f64], &'a [f64]),
     /// Proved from below, proved from above, of the box.
-    pub(super) volume: (f64, f64, f64),
-    pub(super) facts: Facts,
+    volume: (f64, f64, f64),
+    facts: Facts,
     /// Whether every linear region was enumerated.
-    pub(super) exact: bool,
+    exact: bool,
     /// An SVG file, and what it shows.
-    pub(super) drawing: Option<(String, String)>,
+    drawing: Option<(String, String)>,
 }
 
-pub(super) fn page(told: &Told) -> String {
+/// The page of a paving: with the slice through the middle along the first two inputs, where there are two.
+pub fn paving(answer: &Answer, command: Option<&str>) -> Result<String> {
+    let header = &answer.header;
+    let Some(axes) = first_axes(&header.lower, &header.upper) else {
+        return Ok(page(&told(answer, None), command));
+    };
+    let view = View::Slice(middle(header));
+    let picture = Picture { axes, names: axes.map(|i| format!("x{i}")), view };
+    paving_picture(answer, &Question::of_header(header)?, &picture, command)
+}
+
+/// The page of a paving with this picture.
+pub fn paving_picture(
+    answer: &Answer,
+    question: &Question,
+    picture: &Picture,
+    command: Option<&str>,
+) -> Result<String> {
+    let caption = match &picture.view {
+        View::Slice(at) => slice(picture.axes, at),
+        View::Projection => projection(picture.axes),
+    };
+    Ok(page(&told(answer, Some((picture.svg(answer, question)?, caption))), command))
+}
+
+/// The page of an exact answer, with the slice along two inputs through a point.
+pub fn exact(
+    answer: &ExactAnswer,
+    plane: Option<([usize; 2], Vec<f64>)>,
+    command: Option<&str>,
+) -> Result<String> {
+    let drawing = match plane {
+        Some((axes, at)) => Some((answer.svg(axes, &at)?, slice(axes, &at))),
+        None => None,
+    };
+    let header = &answer.header;
+    let told = Told {
+        model: &header.model,
+        question: &header.asked,
+        bounds: (&header.lower, &header.upper),
+        volume: (header.volume.lower, header.volume.upper, header.volume.whole),
+        facts: crate::answers::exact::facts(answer),
+        exact: true,
+        drawing,
+    };
+    Ok(page(&told, command))
+}
+
+/// What the report says of a paving.
+fn told(answer: &Answer, drawing: Option<(String, String)>) -> Told<'_> {
+    let header = &answer.header;
+    Told {
+        model: &header.model,
+        question: &header.asked,
+        bounds: (&header.lower, &header.upper),
+        volume: (header.volume.lower, header.volume.upper, header.volume.whole),
+        facts: facts(answer),
+        exact: false,
+        drawing,
+    }
+}
+
+fn page(told: &Told, command: Option<&str>) -> String {
     let (lower, upper) = told.bounds;
     let mut page = Page::new(
         format!("All inputs of {} that give the output", file_name(&told.model.path)),
@@ -57,7 +121,7 @@ pub(super) fn page(told: &Told) -> String {
     }
     let rows: Vec<Vec<String>> =
         told.facts.iter().map(|(name, value)| vec![(*name).to_string(), capital(value)]).collect();
-    page.push(section.table(&["what", "found"], &rows).command(&typed()));
+    page.push(commanded(section.table(&["what", "found"], &rows), command));
     if let Some((svg, caption)) = &told.drawing {
         page.push(Section::new("In two inputs").drawing(svg, caption));
     }
@@ -116,7 +180,7 @@ fn reading(exact: bool) -> Section {
 }
 
 /// What a slice shows.
-pub(super) fn slice([i, j]: [usize; 2], at: &[f64]) -> String {
+fn slice([i, j]: [usize; 2], at: &[f64]) -> String {
     if at.len() == 2 {
         return format!("x{i} to the right, x{j} upwards.");
     }
@@ -130,7 +194,7 @@ pub(super) fn slice([i, j]: [usize; 2], at: &[f64]) -> String {
 }
 
 /// What a shadow shows.
-pub(super) fn projection([i, j]: [usize; 2]) -> String {
+fn projection([i, j]: [usize; 2]) -> String {
     format!("The shadow of the inner polytopes on x{i} (to the right) and x{j} (upwards).")
 }
 

@@ -4,10 +4,10 @@ use netinverse_answer::Inversion;
 use netinverse_invert::question::Problem;
 use netinverse_report::{Axis, Level, Plane};
 
-use crate::cli::page::file_name;
+use super::file_name;
 
 /// The drawing, or `None` where nothing of any preimage is known.
-pub(super) fn plane(inversion: &Inversion, problem: &Problem, model: &str) -> Option<Plane> {
+pub fn plane(inversion: &Inversion, problem: &Problem, model: &str) -> Option<Plane> {
     let inputs = inversion.queries.iter().find_map(|query| query.preimage.as_ref())?.inputs;
     let axis = |i: usize| {
         let bounds = problem.bounds.as_deref().unwrap_or_default();

@@ -1,17 +1,18 @@
-"""What is answered: small objects with arrays as attributes."""
+"""Inputs for outputs: small objects with arrays as attributes."""
 
 from __future__ import annotations
 
 import html
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from netinverse import _core
+from netinverse import _files, _html
 
 Array = NDArray[np.float64]
 
@@ -50,7 +51,7 @@ class Inversion:
     """The answers to all rows.
 
     ``x``, ``y``: the first answer of each row, NaN where there is none; ``solved``: which rows have one. ``queries`` has
-    everything. ``save`` writes the JSON of the command line, ``load`` reads it.
+    everything. ``save`` writes what the command line writes, ``load`` reads its JSON.
     """
 
     status: str
@@ -59,9 +60,13 @@ class Inversion:
     queries: list[Query]
     seconds: float
     envelope: dict[str, Any] = field(repr=False, default_factory=dict)
+    # The page of an answer: it needs the network and the question, which a file does not hold.
+    _page: Callable[[str], str] | None = field(repr=False, compare=False, default=None)
 
     @staticmethod
-    def _of(envelope: dict[str, Any], x: Array, y: Array, seconds: float) -> Inversion:
+    def _of(
+        envelope: dict[str, Any], x: Array, y: Array, seconds: float, page: Callable[[str], str] | None = None
+    ) -> Inversion:
         envelope["seconds"] = seconds
         queries, first, at = [], [], 0
         for one in envelope["queries"]:
@@ -75,7 +80,7 @@ class Inversion:
         index = np.asarray(first, dtype=int)
         best_x, best_y = np.full((len(first), x.shape[1]), np.nan), np.full((len(first), y.shape[1]), np.nan)
         best_x[index >= 0], best_y[index >= 0] = x[index[index >= 0]], y[index[index >= 0]]
-        return Inversion(envelope["status"], best_x, best_y, queries, seconds, envelope)
+        return Inversion(envelope["status"], best_x, best_y, queries, seconds, envelope, page)
 
     @property
     def solved(self) -> NDArray[np.bool_]:
@@ -98,17 +103,32 @@ class Inversion:
         return plain
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the JSON of the command line."""
-        with open(path, "w", encoding="utf-8") as file:
-            json.dump(self.to_dict(), file)
+        """Writes ``.json``, ``.npz`` (x, y, residual, row: one line an answer) or ``.html`` (the page)."""
+        kind = _files.extension(path, (".json", ".npz", ".html"))
+        if kind == ".json":
+            _files.write(path, json.dumps(self.to_dict()))
+        elif kind == ".html":
+            _files.write(path, self.page())
+        else:
+            answers = [(query.row, answer) for query in self.queries for answer in query.answers]
+            np.savez(
+                path,
+                x=np.asarray([answer.x for _, answer in answers]).reshape(len(answers), -1),
+                y=np.asarray([answer.y for _, answer in answers]).reshape(len(answers), -1),
+                residual=np.asarray([answer.residual for _, answer in answers], float),
+                row=np.asarray([row for row, _ in answers], np.int64),
+            )
+
+    def page(self) -> str:
+        """The page of the command line, as HTML."""
+        if self._page is None:
+            raise ValueError("an answer that was read has no network to draw it with\nhint: ask again, or `netinverse invert -o`")
+        return self._page(json.dumps(self.to_dict()))
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> Inversion:
-        """Reads what ``save`` or the command line wrote."""
-        with open(path, encoding="utf-8") as file:
-            envelope = json.load(file)
-        if envelope.get("schema") != "netinverse.invert/1":
-            raise ValueError(f"{os.fspath(path)} is no answer of invert")
+        """Reads the ``.json`` that ``save`` or the command line wrote."""
+        envelope = _files.read(path, "netinverse.invert/1")
         answers = [answer for query in envelope["queries"] for answer in query["answers"]]
         if not answers:
             empty = np.empty((0, 0))
@@ -123,19 +143,19 @@ class Inversion:
         return f"<netinverse.Inversion {self.status}: {solved} of {len(self.queries)} rows{worst}>"
 
     def _repr_html_(self) -> str:
-        """For notebooks: a table of the first rows."""
-        head = "<tr><th>row</th><th>status</th><th>residual</th><th>distance</th><th>x</th></tr>"
+        """For notebooks: the page where rows are few, a table of the first rows otherwise."""
+        if self._page is not None and len(self.queries) <= 200:
+            return _html.frame(self.page())
+        head = ["row", "status", "residual", "distance", "x"]
         rows = []
         for query in self.queries[:20]:
             best = query.answers[0] if query.answers else None
-            cells = [str(query.row), query.status]
-            if best is None:
-                cells += ["", "", ""]
-            else:
+            cells = ["", "", ""]
+            if best is not None:
                 shown = np.array2string(best.x, threshold=8, precision=5)
-                cells += [f"{best.residual:.2e}", f"{best.distance:.5g}", shown]
-            rows.append("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>")
-        return f"<p>{html.escape(repr(self))}</p><table>{head}{''.join(rows)}</table>"
+                cells = [f"{best.residual:.2e}", f"{best.distance:.5g}", shown]
+            rows.append([str(query.row), query.status, *cells])
+        return f"<p>{html.escape(repr(self))}</p>{_html.table(head, rows)}"
 
 
 def _answer(details: dict[str, Any]) -> Answer:
@@ -163,49 +183,3 @@ def _query(one: dict[str, Any], answers: list[Answer]) -> Query:
         nearest=one.get("nearest"),
         details=one,
     )
-
-
-class Preimage:
-    """The set of inputs with the outputs asked for, between an inner and an outer set of proved volume."""
-
-    def __init__(self, core: _core.Preimage) -> None:
-        self._core = core
-        self.header: dict[str, Any] = json.loads(core._header())
-
-    @property
-    def status(self) -> str:
-        """complete, partial or empty."""
-        return str(self.header["status"])
-
-    @property
-    def volume(self) -> tuple[float, float]:
-        """Proved: lower <= volume <= upper."""
-        volume = self.header["volume"]
-        return float(volume["lower"]), float(volume["upper"])
-
-    @property
-    def coverage(self) -> float | None:
-        """lower / upper; None where upper is 0."""
-        lower, upper = self.volume
-        return lower / upper if upper > 0 else None
-
-    def contains(self, x: ArrayLike) -> list[bool | None]:
-        """For each row: True proved inside, False proved outside, None not decided at this resolution."""
-        return self._core._contains(np.atleast_2d(np.asarray(x, dtype=float)))
-
-    def sample(self, count: int, *, seed: int = 0) -> Array:
-        """Points drawn uniformly from the inner set, one a row."""
-        return self._core._sample(count, seed)
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes a ``.preimage`` file, which `netinverse preimage` and `netinverse check` read."""
-        self._core._save(os.fspath(path))
-
-    @staticmethod
-    def load(path: str | os.PathLike[str]) -> Preimage:
-        """Reads a ``.preimage`` file."""
-        return Preimage(_core.Preimage._load(os.fspath(path)))
-
-    def __repr__(self) -> str:
-        lower, upper = self.volume
-        return f"<netinverse.Preimage {self.status}: {lower:.6g} <= volume <= {upper:.6g}>"
