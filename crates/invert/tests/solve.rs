@@ -41,6 +41,7 @@ fn options(queries: usize) -> Options {
         restarts: 2,
         race: 190,
         data: Vec::new(),
+        describe: true,
         steps: 60,
         batch: 256,
     }

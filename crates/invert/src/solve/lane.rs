@@ -104,6 +104,22 @@ impl Point {
         self.residual = polyhedron.residual(y).max(domain.violation(&self.x));
     }
 
+    /// Sets the values of the rows from the output at x, and keeps their coefficients.
+    pub(crate) fn revalue(&mut self, polyhedron: &Polyhedron, domain: &Domain, y: &[f64]) {
+        let n = self.x.len();
+        let rows = std::mem::take(&mut self.a);
+        let mut goal_rows = Vec::with_capacity(polyhedron.len() * n);
+        // The rows as `linearise` lays them out: the goal's equations, the domain's, and so for what may be more.
+        let mut at = 0;
+        for equations in [true, false] {
+            let own = (0..polyhedron.len()).filter(|&k| (k < polyhedron.equations) == equations).count();
+            goal_rows.extend_from_slice(&rows[at * n..(at + own) * n]);
+            at += own;
+            at += (0..domain.constraints()).filter(|&k| (k < domain.equations) == equations).count();
+        }
+        self.linearise(polyhedron, domain, y, &goal_rows);
+    }
+
     /// The linearised rows.
     pub(crate) fn rows(&self) -> Rows<'_> {
         Rows { a: &self.a, b: &self.b, equations: self.equations }
@@ -133,6 +149,18 @@ pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
+/// What is known of where a lane stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It was evaluated in single precision.
+    #[default]
+    Rough,
+    /// It is an answer in double precision.
+    Exact,
+    /// It was none in double precision, and could not be made one.
+    Lost,
+}
+
 /// An attempt.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Lane {
@@ -150,6 +178,8 @@ pub(crate) struct Lane {
     pub(crate) prospect: Prospect,
     /// The solver of its steps.
     pub(crate) solver: LeastDistance,
+    /// Whether it is an answer, once that was asked.
+    pub(crate) standing: Standing,
 }
 
 impl Lane {
@@ -163,6 +193,7 @@ impl Lane {
             radius: None,
             prospect: Prospect::default(),
             solver: LeastDistance::default(),
+            standing: Standing::Rough,
         }
     }
 

@@ -8,9 +8,11 @@ use rayon::prelude::*;
 use super::components::{Components, Walking, join_components};
 use super::distinct::components_first;
 use super::feasible::{FeasibleOptions, make_feasible};
-use super::lane::Lane;
+use super::lane::{Lane, Standing};
 use super::nearest::{Nearness, make_nearest};
+use super::oracle::{Engines, Precision};
 use super::pursue::{Pursuit, next_attempts};
+use super::refine::refine;
 use super::starts::{Pool, start};
 use super::tournament::Race;
 use super::{Domain, Evaluations, Goal, Norm, Oracle, Seen};
@@ -45,6 +47,8 @@ pub struct Options {
     /// Inputs to start from, besides the reference and quasi-random ones: rows of data. They are evaluated once for all
     /// queries.
     pub data: Vec<Vec<f64>>,
+    /// Whether answers are given with their outputs and ranks; who replays them anyway needs only where they are.
+    pub describe: bool,
 }
 
 impl Options {
@@ -63,6 +67,7 @@ impl Options {
             steps: 60,
             batch: 4096,
             data: Vec::new(),
+            describe: true,
         }
     }
 }
@@ -72,7 +77,8 @@ impl Options {
 pub struct Found {
     /// The input.
     pub x: Vec<f64>,
-    /// f(x), by the forward pass in f64.
+    /// f(x), by the forward pass in f64; empty, like the following but for distance and component, where answers are not
+    /// described.
     pub y: Vec<f64>,
     /// The residual of the goal.
     pub residual: f64,
@@ -125,23 +131,26 @@ pub fn solve(
     let group = (options.batch / wave).max(1);
     progress.stage("inverting", Some(goals.len() as u64));
     let covers = options.starts > 0 || (options.nearest && options.count == 1);
-    let pool = covers.then(|| Pool::new(network, domain, budget.seed())).flatten();
-    let data = Pool::of(network, domain, &options.data);
+    let engines = Engines::new(network, domain, budget.seed());
+    let pool = covers.then(|| Pool::new(engines.double(), domain, budget.seed())).flatten();
+    let data = Pool::of(engines.double(), domain, &options.data);
     let mut results = Vec::with_capacity(goals.len());
     for first in (0..goals.len()).step_by(group) {
         let range = first..(first + group).min(goals.len());
+        let own: Vec<u64> = range.clone().map(|query| query as u64).collect();
         let part = Group {
-            network,
+            engines: &engines,
             domain,
             goals: &goals[range.clone()],
             near: &near[range.clone()],
             tolerance: &options.tolerance[range.clone()],
+            own: &own,
             options,
             pool: pool.as_ref(),
             pool_cost: pool.as_ref().map_or(0, |pool| pool.cost(goals.len())),
             data: data.as_ref(),
             data_cost: data.as_ref().or(pool.as_ref()).map_or(0, |pool| pool.cost(goals.len())),
-            first,
+            noise: engines.noise(),
         };
         results.extend(part.solve(budget, wave));
         let solved = results.iter().filter(|result| !result.answers.is_empty()).count();
@@ -155,19 +164,26 @@ const WAVE_STEPS: usize = 24;
 /// Evaluations that the first of several answers may spend on being near.
 const SEVERAL_STEPS: usize = 16;
 
+/// In single precision a point is on the fibre when its residual is at most this many times the noise.
+const ABOVE_NOISE: f64 = 16.0;
+/// A query is searched again in double precision when single precision came as near as this many times that.
+const WORTH_DOUBLE: f64 = 1e3;
+
 struct Group<'a> {
-    network: &'a Network,
+    engines: &'a Engines,
     domain: &'a Domain,
     goals: &'a [Goal],
     near: &'a [Vec<f64>],
     tolerance: &'a [f64],
+    /// The positions of the queries in the command: they seed their starts.
+    own: &'a [u64],
     options: &'a Options,
     pool: Option<&'a Pool>,
     pool_cost: u64,
     data: Option<&'a Pool>,
     data_cost: u64,
-    /// The position of the group's first query in the command: seeds its starts.
-    first: usize,
+    /// By how much outputs are off where the search is in single precision; absent where it is not.
+    noise: Option<f64>,
 }
 
 /// How far the search of a query is.
@@ -185,7 +201,37 @@ struct Search {
 
 impl Group<'_> {
     fn solve(&self, budget: &Budget, wave: usize) -> Vec<QueryResult> {
-        let mut oracle = Oracle::new(self.network, self.goals);
+        let mut results = self.attempt(budget, wave);
+        if self.noise.is_none() {
+            return results;
+        }
+        // Where single precision ended next to an answer and none was found, it may have been what kept it from one.
+        let close = WORTH_DOUBLE * self.search_tolerance();
+        let again: Vec<usize> = (0..results.len())
+            .filter(|&query| {
+                let result = &results[query];
+                let near = result.best.as_ref().is_some_and(|best| best.residual <= close);
+                result.answers.is_empty() && result.stopped.is_none() && near
+            })
+            .collect();
+        if again.is_empty() {
+            return results;
+        }
+        let goals: Vec<Goal> = again.iter().map(|&query| self.goals[query].clone()).collect();
+        let near: Vec<Vec<f64>> = again.iter().map(|&query| self.near[query].clone()).collect();
+        let tolerance: Vec<f64> = again.iter().map(|&query| self.tolerance[query]).collect();
+        let own: Vec<u64> = again.iter().map(|&query| self.own[query]).collect();
+        let rest =
+            Group { goals: &goals, near: &near, tolerance: &tolerance, own: &own, noise: None, ..*self };
+        for (&query, mut result) in again.iter().zip(rest.attempt(budget, wave)) {
+            result.evaluations.add(results[query].evaluations);
+            results[query] = result;
+        }
+        results
+    }
+
+    fn attempt(&self, budget: &Budget, wave: usize) -> Vec<QueryResult> {
+        let mut oracle = Oracle::new(self.engines, self.goals);
         let queries = self.goals.len();
         let mut found: Vec<Vec<Lane>> = vec![Vec::new(); queries];
         let mut components: Vec<Components> = vec![Components::default(); queries];
@@ -203,6 +249,7 @@ impl Group<'_> {
         if self.options.nearest && self.options.count == 1 {
             self.run_from_inside(&mut oracle, &mut found, &stop);
         }
+        oracle.set_precision(if self.noise.is_some() { Precision::Single } else { Precision::Double });
         // Where nothing was inside, the reference is where to begin.
         let mut ranked = pursuit.rank(&mut oracle, &|query| found[query].is_empty());
         for attempt in 0..2 {
@@ -228,7 +275,7 @@ impl Group<'_> {
             for index in 0..self.options.restarts {
                 let beside = |lanes: &Vec<Lane>| {
                     let (distance, best) = self.incumbent(lanes)?;
-                    let own = (self.first + best.query) as u64;
+                    let own = self.own[best.query];
                     (distance > 0.0).then(|| pursuit.beside(best, index, budget.seed(), own))
                 };
                 let lanes: Vec<Lane> = found.iter().filter_map(beside).collect();
@@ -239,18 +286,19 @@ impl Group<'_> {
             }
         }
 
-        let answers: Vec<(Vec<Found>, f64)> = found
-            .par_iter()
-            .zip(&components)
-            .enumerate()
-            .map(|(query, (lanes, components))| self.choose(query, lanes, components))
-            .collect();
+        oracle.set_precision(Precision::Double);
+        let mut answers = self.confirm(&mut oracle, &mut found, &components, &scale);
+        if self.options.describe {
+            self.describe(&mut oracle, &mut answers);
+        }
         answers
             .into_iter()
             .zip(&components)
             .enumerate()
-            .map(|(query, ((mut answers, radius), components))| {
-                self.replay(&mut oracle, query, &mut answers);
+            .map(|(query, ((answers, radius), components))| {
+                if answers.is_empty() {
+                    oracle.settle_best(query);
+                }
                 QueryResult {
                     stopped: if answers.len() < self.options.count { budget.stop() } else { None },
                     components: components.count().max(usize::from(!answers.is_empty())),
@@ -261,6 +309,51 @@ impl Group<'_> {
                 }
             })
             .collect()
+    }
+
+    /// The answers of every query, in double precision. What was found in single precision is refined when it is
+    /// picked, and others are picked where that fails.
+    fn confirm(
+        &self,
+        oracle: &mut Oracle<'_>,
+        found: &mut [Vec<Lane>],
+        components: &[Components],
+        scale: &[f64],
+    ) -> Vec<(Vec<Found>, f64)> {
+        loop {
+            let chosen: Vec<(Vec<usize>, f64)> = found
+                .par_iter()
+                .zip(components)
+                .enumerate()
+                .map(|(query, (lanes, components))| {
+                    let (order, picked, radius) = self.pick(query, lanes, components);
+                    (picked.into_iter().map(|position| order[position]).collect(), radius)
+                })
+                .collect();
+            let rough: Vec<(usize, usize)> = chosen
+                .iter()
+                .enumerate()
+                .flat_map(|(query, (picked, _))| picked.iter().map(move |&index| (query, index)))
+                .filter(|&(query, index)| found[query][index].standing == Standing::Rough)
+                .collect();
+            if rough.is_empty() {
+                return found
+                    .iter()
+                    .zip(chosen)
+                    .zip(components)
+                    .enumerate()
+                    .map(|(query, ((lanes, (picked, radius)), components))| {
+                        (self.found(query, lanes, &picked, components), radius)
+                    })
+                    .collect();
+            }
+            let mut lanes: Vec<Lane> =
+                rough.iter().map(|&(query, index)| std::mem::take(&mut found[query][index])).collect();
+            refine(oracle, &mut lanes, self.domain, scale, self.tolerance, self.options.steps);
+            for ((query, index), lane) in rough.into_iter().zip(lanes) {
+                found[query][index] = lane;
+            }
+        }
     }
 
     /// The next wave of starts of a query.
@@ -285,7 +378,7 @@ impl Group<'_> {
         for _ in 0..wave {
             let (alternative, x) = pool.pop().unwrap_or_else(|| {
                 let index = search.used as u64;
-                let own = (self.first + query) as u64;
+                let own = self.own[query];
                 (
                     search.used % goal.alternatives.len(),
                     start(self.domain, &self.near[query], index, seed, own),
@@ -308,8 +401,9 @@ impl Group<'_> {
     ) {
         // Of many starts, those that crawl are not worth waiting for.
         let steps = if references { self.options.steps } else { self.options.steps.min(WAVE_STEPS) };
-        let options = FeasibleOptions { tolerance: self.strictest(), steps };
-        let nearness = self.nearness();
+        let tolerance = self.search_tolerance();
+        let options = FeasibleOptions { tolerance, steps };
+        let nearness = Nearness { tolerance, ..self.nearness() };
         let bounds: Vec<f64> =
             found.iter().map(|lanes| self.incumbent(lanes).map_or(f64::INFINITY, |best| best.0)).collect();
         let near = |query: usize| (&self.near[query][..], bounds[query]);
@@ -317,8 +411,13 @@ impl Group<'_> {
         if self.options.nearest && (references || self.options.count == 1) {
             make_nearest(oracle, &mut lanes, self.domain, &nearness, &near, stop);
         }
-        for lane in lanes {
-            if lane.at.residual <= self.tolerance[lane.query] {
+        let (standing, exact) = match self.noise {
+            Some(_) => (Standing::Rough, false),
+            None => (Standing::Exact, true),
+        };
+        for mut lane in lanes {
+            if lane.at.residual <= if exact { self.tolerance[lane.query] } else { tolerance } {
+                lane.standing = standing;
                 found[lane.query].push(lane);
             }
         }
@@ -336,8 +435,9 @@ impl Group<'_> {
             pool,
             charge: self.data_cost,
         };
-        for lane in race.run(oracle, stop) {
+        for mut lane in race.run(oracle, stop) {
             if lane.at.residual <= self.tolerance[lane.query] {
+                lane.standing = Standing::Exact;
                 found[lane.query].push(lane);
             }
         }
@@ -361,6 +461,11 @@ impl Group<'_> {
         distances.reduce(|best, next| if next.0 < best.0 { next } else { best })
     }
 
+    /// The residual at which the search takes a point for an answer: what single precision can tell, where it is used.
+    fn search_tolerance(&self) -> f64 {
+        self.noise.map_or(self.strictest(), |noise| (ABOVE_NOISE * noise).max(self.strictest()))
+    }
+
     /// One tolerance serves the batch: the strictest, which quadratic convergence makes nearly free.
     fn strictest(&self) -> f64 {
         self.tolerance.iter().copied().fold(f64::INFINITY, f64::min)
@@ -381,7 +486,7 @@ impl Group<'_> {
             let walking = Walking {
                 domain: self.domain,
                 separation: self.options.separation,
-                tolerance: 1e3 * self.strictest(),
+                tolerance: self.noise.map_or(1e3 * self.strictest(), |_| self.search_tolerance()),
             };
             // The second round is for those that the shortest links did not join.
             for _ in 0..2 {
@@ -406,7 +511,8 @@ impl Group<'_> {
     /// The lanes of a query by distance, and the positions of the answers among them with the radius.
     fn pick(&self, query: usize, lanes: &[Lane], components: &Components) -> (Vec<usize>, Vec<usize>, f64) {
         let distances: Vec<f64> = lanes.iter().map(|lane| self.distance(query, &lane.at.x)).collect();
-        let mut order: Vec<usize> = (0..lanes.len()).collect();
+        let mut order: Vec<usize> =
+            (0..lanes.len()).filter(|&index| lanes[index].standing != Standing::Lost).collect();
         order.sort_by(|&a, &b| distances[a].total_cmp(&distances[b]));
         let points: Vec<&[f64]> = order.iter().map(|&index| &lanes[index].at.x[..]).collect();
         let own: Vec<usize> = order.iter().map(|&index| components.root(index)).collect();
@@ -418,53 +524,62 @@ impl Group<'_> {
         self.options.norm.distance(x, &self.near[query], self.options.weights.as_deref())
     }
 
-    /// The answers of a query among the lanes that ended feasible.
-    fn choose(&self, query: usize, lanes: &[Lane], components: &Components) -> (Vec<Found>, f64) {
-        let (order, picked, radius) = self.pick(query, lanes, components);
+    /// The answers of a query: the lanes picked, where they stand.
+    fn found(&self, query: usize, lanes: &[Lane], picked: &[usize], components: &Components) -> Vec<Found> {
         let mut names: Vec<usize> = Vec::new();
-        let found = picked.iter().map(|&position| {
-            let lane = &lanes[order[position]];
-            let root = components.root(order[position]);
+        let found = picked.iter().map(|&index| {
+            let root = components.root(index);
             let component = names.iter().position(|&name| name == root).unwrap_or_else(|| {
                 names.push(root);
                 names.len() - 1
             });
+            let x = lanes[index].at.x.clone();
             Found {
-                x: lane.at.x.clone(),
+                distance: self.distance(query, &x),
+                x,
                 y: Vec::new(),
                 residual: f64::INFINITY,
-                distance: self.distance(query, &lane.at.x),
                 rank: 0,
                 sigma_min: 0.0,
                 fibre_dimension: 0,
                 component,
             }
         });
-        (found.collect(), radius)
+        found.collect()
     }
 
     /// Evaluates the answers once more, for what is reported.
-    fn replay(&self, oracle: &mut Oracle<'_>, query: usize, answers: &mut [Found]) {
-        if answers.is_empty() {
-            return;
-        }
+    fn describe(&self, oracle: &mut Oracle<'_>, answers: &mut [(Vec<Found>, f64)]) {
         let (n, m) = (oracle.input_size(), oracle.output_size());
-        let x: Vec<f64> = answers.iter().flat_map(|answer| answer.x.iter().copied()).collect();
-        let (mut y, mut jacobian) = (Vec::new(), Vec::new());
-        oracle.jacobian(&vec![query; answers.len()], &x, &mut y, &mut jacobian);
         let free: Vec<usize> = (0..n).filter(|&i| self.domain.lower[i] < self.domain.upper[i]).collect();
-        for (row, answer) in answers.iter_mut().enumerate() {
-            answer.y = y[row * m..(row + 1) * m].to_vec();
-            answer.residual = self.goals[query].residual(&answer.y);
-            let own = &jacobian[row * m * n..(row + 1) * m * n];
-            let spectrum = singular_values(&Matrix::from_fn(m, free.len(), |k, i| own[k * n + free[i]]));
-            let largest = spectrum.first().copied().unwrap_or(0.0);
-            let threshold = m.max(free.len()) as f64 * f64::EPSILON * largest;
-            answer.rank = spectrum.iter().filter(|&&s| s > threshold).count();
-            answer.sigma_min = spectrum.last().copied().unwrap_or(0.0);
-            answer.fibre_dimension = free.len() - answer.rank;
+        let mut all: Vec<(usize, &mut Found)> = answers
+            .iter_mut()
+            .enumerate()
+            .flat_map(|(query, (found, _))| found.iter_mut().map(move |answer| (query, answer)))
+            .collect();
+        let (mut y, mut jacobian) = (Vec::new(), Vec::new());
+        for part in all.chunks_mut(jacobians_at_a_time(n, m)) {
+            let queries: Vec<usize> = part.iter().map(|(query, _)| *query).collect();
+            let x: Vec<f64> = part.iter().flat_map(|(_, answer)| answer.x.iter().copied()).collect();
+            oracle.jacobian(&queries, &x, &mut y, &mut jacobian);
+            let rows = y.par_chunks(m).zip(jacobian.par_chunks(m * n));
+            part.par_iter_mut().zip(rows).with_min_len(16).for_each(|((query, answer), (y, own))| {
+                answer.y = y.to_vec();
+                answer.residual = self.goals[*query].residual(y);
+                let spectrum = singular_values(&Matrix::from_fn(m, free.len(), |k, i| own[k * n + free[i]]));
+                let largest = spectrum.first().copied().unwrap_or(0.0);
+                let threshold = m.max(free.len()) as f64 * f64::EPSILON * largest;
+                answer.rank = spectrum.iter().filter(|&&s| s > threshold).count();
+                answer.sigma_min = spectrum.last().copied().unwrap_or(0.0);
+                answer.fibre_dimension = free.len() - answer.rank;
+            });
         }
     }
+}
+
+/// Whole Jacobians that are held at a time.
+pub(crate) fn jacobians_at_a_time(n: usize, m: usize) -> usize {
+    ((1 << 22) / (n * m).max(1)).max(1)
 }
 
 /// Weights that make a step scale-free: an input's step is measured against the width of its bounds.

@@ -1,7 +1,7 @@
 //! Where attempts begin.
 
 use netinverse_base::Rng;
-use netinverse_network::{Evaluator, Network};
+use netinverse_network::Evaluator;
 
 use super::{Domain, Goal};
 
@@ -50,7 +50,7 @@ impl Pool {
     const SHARE: usize = 10;
 
     /// A pool, where the box is bounded and has few enough dimensions to be covered.
-    pub(crate) fn new(network: &Network, domain: &Domain, seed: u64) -> Option<Self> {
+    pub(crate) fn new(evaluator: &Evaluator<f64>, domain: &Domain, seed: u64) -> Option<Self> {
         let n = domain.lower.len();
         let bounded = domain.lower.iter().chain(&domain.upper).all(|bound| bound.is_finite());
         if !bounded || n > SOBOL_DIMENSIONS {
@@ -60,20 +60,20 @@ impl Pool {
         let x: Vec<f64> = (0..Self::POINTS as u64)
             .flat_map(|index| start(domain, &centre, index, seed, u64::MAX))
             .collect();
-        Some(Self::evaluate(network, x))
+        Some(Self::evaluate(evaluator, x))
     }
 
     /// A pool of given rows, brought into the box.
-    pub(crate) fn of(network: &Network, domain: &Domain, rows: &[Vec<f64>]) -> Option<Self> {
+    pub(crate) fn of(evaluator: &Evaluator<f64>, domain: &Domain, rows: &[Vec<f64>]) -> Option<Self> {
         let mut x: Vec<f64> = rows.concat();
         x.chunks_mut(domain.lower.len()).for_each(|row| domain.clip(row));
-        (!rows.is_empty()).then(|| Self::evaluate(network, x))
+        (!rows.is_empty()).then(|| Self::evaluate(evaluator, x))
     }
 
-    fn evaluate(network: &Network, x: Vec<f64>) -> Self {
-        let points = x.len() / network.input_size();
-        let mut y = vec![0.0; points * network.output_size()];
-        Evaluator::<f64>::new(network).forward(&x, &mut y);
+    fn evaluate(evaluator: &Evaluator<f64>, x: Vec<f64>) -> Self {
+        let points = x.len() / evaluator.input_size();
+        let mut y = vec![0.0; points * evaluator.output_size()];
+        evaluator.forward(&x, &mut y);
         Pool { x, y, points }
     }
 
