@@ -9,6 +9,7 @@
 //! - `refine`: from single to double precision.
 //! - `nearest`: from answers to nearest answers (sequential quadratic programming).
 
+mod approach;
 mod components;
 mod distinct;
 mod feasible;

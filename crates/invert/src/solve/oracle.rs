@@ -93,6 +93,19 @@ impl Engines {
         self.noise
     }
 
+    /// f of rows of x, in single precision where that is of use.
+    pub(crate) fn forward(&self, x: &[f64]) -> Vec<f64> {
+        let mut y = vec![0.0; x.len() / self.double.input_size() * self.double.output_size()];
+        if self.noise.is_some() {
+            let mut rough = vec![0.0f32; y.len()];
+            self.single.forward(&convert::<f64, f32>(x), &mut rough);
+            widen(&rough, &mut y);
+        } else {
+            self.double.forward(x, &mut y);
+        }
+        y
+    }
+
     /// The evaluator in double precision.
     pub(crate) fn double(&self) -> &Evaluator<f64> {
         &self.double

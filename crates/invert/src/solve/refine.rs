@@ -7,16 +7,17 @@
 use rayon::prelude::*;
 
 use super::feasible::{FeasibleOptions, make_feasible};
-use super::lane::{Domain, Lane, Standing};
+use super::lane::{Domain, Lane, Standing, linearise_guessed};
 use super::least_distance::{Ending, Nearest};
 use super::oracle::{Oracle, Precision};
 
-/// Steps with the rows of single precision at most.
-const CHORDS: usize = 3;
+/// Steps with the rows of single precision, led on by secants, at most.
+const CHORDS: usize = 5;
 /// A step that leaves a larger share of what was missing says that the rows are others there.
 const LEFT: f64 = 0.1;
 
-/// Brings lanes to their goals in double precision: afterwards each stands on an answer, exactly, or is lost.
+/// Brings lanes to their goals in double precision: afterwards each stands on an answer, exactly, or is lost. The oracle
+/// comes in the precision of the search, and leaves in double precision.
 pub(crate) fn refine(
     oracle: &mut Oracle<'_>,
     lanes: &mut [Lane],
@@ -25,6 +26,7 @@ pub(crate) fn refine(
     tolerance: &[f64],
     steps: usize,
 ) {
+    linearise_guessed(oracle, lanes, domain);
     oracle.set_precision(Precision::Double);
     let m = oracle.output_size();
     let mut before = vec![f64::INFINITY; lanes.len()];
@@ -36,7 +38,8 @@ pub(crate) fn refine(
             break;
         }
         let queries: Vec<usize> = open.iter().map(|&index| lanes[index].query).collect();
-        let x: Vec<f64> = open.iter().flat_map(|&index| lanes[index].at.x.iter().copied()).collect();
+        let place = |lane: &Lane| if chord == 0 { lane.at.x.clone() } else { lane.trial.x.clone() };
+        let x: Vec<f64> = open.iter().flat_map(|&index| place(&lanes[index])).collect();
         oracle.forward(&queries, &x, &mut y);
         let mut moving = vec![None; lanes.len()];
         for (row, &index) in open.iter().enumerate() {
@@ -48,7 +51,14 @@ pub(crate) fn refine(
             |(index, (lane, before))| {
                 let Some(row) = moving[index] else { return };
                 let polyhedron = &known.goal(lane.query).alternatives[lane.alternative];
-                lane.at.revalue(polyhedron, domain, &values[row * m..(row + 1) * m]);
+                let y = &values[row * m..(row + 1) * m];
+                if chord == 0 {
+                    lane.at.revalue(polyhedron, domain, y);
+                } else {
+                    let Lane { at, trial, .. } = lane;
+                    trial.linearise_by_secant(at, polyhedron, domain, weights, y);
+                    lane.accept();
+                }
                 let residual = lane.at.residual;
                 if residual <= tolerance[lane.query] {
                     lane.standing = Standing::Exact;
@@ -70,7 +80,7 @@ pub(crate) fn refine(
     let mut again: Vec<Lane> =
         again.map(|lane| Lane::new(lane.query, lane.alternative, lane.at.x.clone())).collect();
     let strictest = again.iter().map(|lane| tolerance[lane.query]).fold(f64::INFINITY, f64::min);
-    let options = FeasibleOptions { tolerance: strictest, steps };
+    let options = FeasibleOptions { tolerance: strictest, steps, secants: false };
     make_feasible(oracle, &mut again, domain, weights, &options, &|| false);
     for (&index, mut lane) in slow.iter().zip(again) {
         let solved = lane.at.residual <= tolerance[lane.query];
@@ -81,7 +91,7 @@ pub(crate) fn refine(
 
 /// Moves a lane by the least change onto its rows.
 fn step(lane: &mut Lane, domain: &Domain) -> bool {
-    let Lane { at, solver, .. } = lane;
+    let Lane { at, trial, solver, .. } = lane;
     let nearest = Nearest {
         reference: &at.x,
         weights: None,
@@ -92,7 +102,7 @@ fn step(lane: &mut Lane, domain: &Domain) -> bool {
     solver.lambda.clear();
     let solved = matches!(solver.solve(&at.rows(), &nearest, 1e-13), Ending::Solved(_));
     if solved {
-        at.x.copy_from_slice(&solver.x);
+        trial.x.copy_from_slice(&solver.x);
     }
     solved
 }

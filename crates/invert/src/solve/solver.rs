@@ -5,10 +5,11 @@ use netinverse_linalg::{Matrix, singular_values};
 use netinverse_network::Network;
 use rayon::prelude::*;
 
+use super::approach::approach;
 use super::components::{Components, Walking, join_components};
 use super::distinct::components_first;
 use super::feasible::{FeasibleOptions, make_feasible};
-use super::lane::{Lane, Standing};
+use super::lane::{Lane, Standing, linearise, linearise_guessed};
 use super::nearest::{Nearness, make_nearest};
 use super::oracle::{Engines, Precision};
 use super::pursue::{Pursuit, next_attempts};
@@ -35,7 +36,8 @@ pub struct Options {
     /// Whether each answer is moved to the nearest one of its component. When several are asked for, only the
     /// first is, and only roughly.
     pub nearest: bool,
-    /// Further attempts at a nearer answer, beside the nearest one found; when one nearest answer is asked for.
+    /// Further attempts at a nearer answer, from points of the box whose outputs are near the goal where there are such
+    /// points, and beside the nearest one found; when one nearest answer is asked for.
     pub restarts: usize,
     /// Evaluations that a query may spend on the way from points inside its goal to a nearest answer, where there are
     /// such points (of `data`, or of the box); when one nearest answer is asked for.
@@ -132,7 +134,7 @@ pub fn solve(
     progress.stage("inverting", Some(goals.len() as u64));
     let covers = options.starts > 0 || (options.nearest && options.count == 1);
     let engines = Engines::new(network, domain, budget.seed());
-    let pool = covers.then(|| Pool::new(engines.double(), domain, budget.seed())).flatten();
+    let pool = covers.then(|| Pool::new(&engines, domain, budget.seed())).flatten();
     let data = Pool::of(engines.double(), domain, &options.data);
     let mut results = Vec::with_capacity(goals.len());
     for first in (0..goals.len()).step_by(group) {
@@ -161,6 +163,12 @@ pub fn solve(
 
 /// Steps of a quasi-random start towards its goal at most.
 const WAVE_STEPS: usize = 24;
+/// Attempts at a nearest answer from points of the pool.
+const POOL_STARTS: usize = 3;
+/// Attempts at a nearest answer end when a step promises less than this share of the distance; the best of them goes on to
+/// the second share, where it is in single precision.
+const FIRST_GAIN: f64 = 3e-3;
+const ROUGH_GAIN: f64 = 1e-4;
 /// Evaluations that the first of several answers may spend on being near.
 const SEVERAL_STEPS: usize = 16;
 
@@ -184,6 +192,17 @@ struct Group<'a> {
     data_cost: u64,
     /// By how much outputs are off where the search is in single precision; absent where it is not.
     noise: Option<f64>,
+}
+
+/// Where lanes begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Begin {
+    /// At the reference, or where something nearer to it may be.
+    Near,
+    /// At the nearest answer found.
+    Best,
+    /// Where outputs are near the goal, or anywhere.
+    Anywhere,
 }
 
 /// How far the search of a query is.
@@ -249,14 +268,18 @@ impl Group<'_> {
         if self.options.nearest && self.options.count == 1 {
             self.run_from_inside(&mut oracle, &mut found, &stop);
         }
-        oracle.set_precision(if self.noise.is_some() { Precision::Single } else { Precision::Double });
+        oracle.set_precision(self.precision());
         // Where nothing was inside, the reference is where to begin.
-        let mut ranked = pursuit.rank(&mut oracle, &|query| found[query].is_empty());
+        let outside: Vec<bool> = found.iter().map(Vec::is_empty).collect();
+        let mut ranked = pursuit.rank(&mut oracle, &|query| outside[query]);
         for attempt in 0..2 {
-            let lanes = next_attempts(&mut ranked, attempt, &|query| {
+            let mut lanes = next_attempts(&mut ranked, attempt, &|query| {
                 self.incumbent(&found[query]).map(|best| best.0)
             });
-            self.run(&mut oracle, lanes, &scale, true, &mut found, &stop);
+            if attempt == 0 {
+                self.add_near_starts(&mut oracle, &outside, &mut lanes);
+            }
+            self.run(&mut oracle, lanes, &scale, Begin::Near, &mut found, &stop);
         }
 
         let mut searches: Vec<Search> = (0..queries).map(|_| Search::default()).collect();
@@ -269,10 +292,10 @@ impl Group<'_> {
             if lanes.is_empty() {
                 break;
             }
-            self.run(&mut oracle, lanes, &scale, false, &mut found, &stop);
+            self.run(&mut oracle, lanes, &scale, Begin::Anywhere, &mut found, &stop);
         }
         if self.options.nearest && self.options.count == 1 {
-            for index in 0..self.options.restarts {
+            for index in self.pool_starts()..self.options.restarts {
                 let beside = |lanes: &Vec<Lane>| {
                     let (distance, best) = self.incumbent(lanes)?;
                     let own = self.own[best.query];
@@ -282,11 +305,18 @@ impl Group<'_> {
                 if stop() || lanes.is_empty() {
                     break;
                 }
-                self.run(&mut oracle, lanes, &scale, true, &mut found, &stop);
+                self.run(&mut oracle, lanes, &scale, Begin::Near, &mut found, &stop);
+            }
+            let best = |lanes: &Vec<Lane>| {
+                let (distance, best) = self.incumbent(lanes)?;
+                (distance > 0.0 && best.standing == Standing::Rough).then(|| best.clone())
+            };
+            let lanes: Vec<Lane> = found.iter().filter_map(best).collect();
+            if !stop() && !lanes.is_empty() {
+                self.run(&mut oracle, lanes, &scale, Begin::Best, &mut found, &stop);
             }
         }
 
-        oracle.set_precision(Precision::Double);
         let mut answers = self.confirm(&mut oracle, &mut found, &components, &scale);
         if self.options.describe {
             self.describe(&mut oracle, &mut answers);
@@ -337,6 +367,7 @@ impl Group<'_> {
                 .filter(|&(query, index)| found[query][index].standing == Standing::Rough)
                 .collect();
             if rough.is_empty() {
+                oracle.set_precision(Precision::Double);
                 return found
                     .iter()
                     .zip(chosen)
@@ -349,9 +380,48 @@ impl Group<'_> {
             }
             let mut lanes: Vec<Lane> =
                 rough.iter().map(|&(query, index)| std::mem::take(&mut found[query][index])).collect();
+            oracle.set_precision(self.precision());
             refine(oracle, &mut lanes, self.domain, scale, self.tolerance, self.options.steps);
             for ((query, index), lane) in rough.into_iter().zip(lanes) {
                 found[query][index] = lane;
+            }
+        }
+    }
+
+    /// Attempts at a nearest answer that the pool gives.
+    fn pool_starts(&self) -> usize {
+        match self.pool {
+            Some(_) if self.options.nearest && self.options.count == 1 => {
+                POOL_STARTS.min(self.options.restarts)
+            }
+            // Of several answers the first need not be the nearest of all.
+            Some(_) if self.options.nearest => 1,
+            _ => 0,
+        }
+    }
+
+    /// Lanes from the points of the pool that are nearest to the references of the wanted queries, of those whose outputs
+    /// are near their goals.
+    fn add_near_starts(&self, oracle: &mut Oracle<'_>, wanted: &[bool], lanes: &mut Vec<Lane>) {
+        let (Some(pool), count) = (self.pool, self.pool_starts()) else { return };
+        if count == 0 {
+            return;
+        }
+        let starts: Vec<Vec<Lane>> = (0..self.goals.len())
+            .into_par_iter()
+            .with_min_len(16)
+            .map(|query| {
+                if !wanted[query] {
+                    return Vec::new();
+                }
+                let near = pool.near(&self.goals[query], count, &|x| self.distance(query, x));
+                near.into_iter().map(|(alternative, x)| Lane::new(query, alternative, x)).collect()
+            })
+            .collect();
+        for (query, starts) in starts.into_iter().enumerate() {
+            if !starts.is_empty() {
+                oracle.charge(query, self.pool_cost);
+                lanes.extend(starts);
             }
         }
     }
@@ -370,7 +440,9 @@ impl Group<'_> {
         let wave = wave.min(self.options.starts - search.used);
         let pool = search.pool.get_or_insert_with(|| {
             let Some(pool) = self.pool else { return Vec::new() };
-            oracle.charge(query, self.pool_cost);
+            if self.pool_starts() == 0 {
+                oracle.charge(query, self.pool_cost);
+            }
             let mut starts = pool.starts(self.domain, goal, self.options.starts);
             starts.reverse();
             starts
@@ -393,23 +465,63 @@ impl Group<'_> {
     fn run(
         &self,
         oracle: &mut Oracle<'_>,
-        mut lanes: Vec<Lane>,
+        lanes: Vec<Lane>,
         scale: &[f64],
-        references: bool,
+        begin: Begin,
         found: &mut [Vec<Lane>],
         stop: &dyn Fn() -> bool,
     ) {
         // Of many starts, those that crawl are not worth waiting for.
-        let steps = if references { self.options.steps } else { self.options.steps.min(WAVE_STEPS) };
+        let steps = match begin {
+            Begin::Near | Begin::Best => self.options.steps,
+            Begin::Anywhere => self.options.steps.min(WAVE_STEPS),
+        };
         let tolerance = self.search_tolerance();
-        let options = FeasibleOptions { tolerance, steps };
-        let nearness = Nearness { tolerance, ..self.nearness() };
+        let secants = self.noise.is_some();
+        let options = FeasibleOptions { tolerance, steps, secants };
+        let mut nearness = self.nearness_at(tolerance);
+        if begin != Begin::Best && self.options.count == 1 {
+            nearness.gain = FIRST_GAIN;
+        } else if self.noise.is_some() {
+            nearness.gain = nearness.gain.max(ROUGH_GAIN);
+        }
         let bounds: Vec<f64> =
             found.iter().map(|lanes| self.incumbent(lanes).map_or(f64::INFINITY, |best| best.0)).collect();
         let near = |query: usize| (&self.near[query][..], bounds[query]);
+        let nearest = self.options.nearest && (begin != Begin::Anywhere || self.options.count == 1);
+        let on_curves = |lane: &Lane| {
+            let polyhedron = &self.goals[lane.query].alternatives[lane.alternative];
+            polyhedron.equations == polyhedron.len()
+        };
+        // To equations a lane goes by way of the reference, and is feasible in the end.
+        let (direct, mut lanes): (Vec<Lane>, Vec<Lane>) =
+            lanes.into_iter().partition(|lane| nearest && begin != Begin::Anywhere && on_curves(lane));
         make_feasible(oracle, &mut lanes, self.domain, scale, &options, stop);
-        if self.options.nearest && (references || self.options.count == 1) {
-            make_nearest(oracle, &mut lanes, self.domain, &nearness, &near, stop);
+        if self.options.count > 1 || nearest {
+            // What goes on from here needs the rows themselves.
+            lanes.retain(|lane| lane.at.residual <= tolerance);
+            linearise_guessed(oracle, &mut lanes, self.domain);
+        }
+        if nearest {
+            let (mut curves, mut rest): (Vec<Lane>, Vec<Lane>) = lanes.into_iter().partition(on_curves);
+            make_nearest(oracle, &mut rest, self.domain, &self.nearness_at(tolerance), &near, stop);
+            let (known, mut new): (Vec<Lane>, Vec<Lane>) =
+                direct.into_iter().partition(|lane| lane.at.residual.is_finite());
+            linearise(oracle, &mut new, self.domain);
+            curves.extend(known);
+            curves.extend(new);
+            approach(oracle, &mut curves, self.domain, &nearness, &near, stop);
+            // Where no lane of a query ended on the fibre, they go there without regard to distance.
+            let mut solved: Vec<bool> = found.iter().map(|lanes| !lanes.is_empty()).collect();
+            for lane in curves.iter().filter(|lane| lane.at.residual <= tolerance) {
+                solved[lane.query] = true;
+            }
+            let (mut far, near): (Vec<Lane>, Vec<Lane>) =
+                curves.into_iter().partition(|lane| !solved[lane.query]);
+            make_feasible(oracle, &mut far, self.domain, scale, &options, stop);
+            lanes = near;
+            lanes.extend(far);
+            lanes.extend(rest);
         }
         let (standing, exact) = match self.noise {
             Some(_) => (Standing::Rough, false),
@@ -443,6 +555,10 @@ impl Group<'_> {
         }
     }
 
+    fn nearness_at(&self, tolerance: f64) -> Nearness<'_> {
+        Nearness { tolerance, ..self.nearness() }
+    }
+
     fn nearness(&self) -> Nearness<'_> {
         Nearness {
             norm: self.options.norm,
@@ -459,6 +575,11 @@ impl Group<'_> {
     fn incumbent<'l>(&self, lanes: &'l [Lane]) -> Option<(f64, &'l Lane)> {
         let distances = lanes.iter().map(|lane| (self.distance(lane.query, &lane.at.x), lane));
         distances.reduce(|best, next| if next.0 < best.0 { next } else { best })
+    }
+
+    /// The precision of the search.
+    fn precision(&self) -> Precision {
+        if self.noise.is_some() { Precision::Single } else { Precision::Double }
     }
 
     /// The residual at which the search takes a point for an answer: what single precision can tell, where it is used.
@@ -486,6 +607,8 @@ impl Group<'_> {
             let walking = Walking {
                 domain: self.domain,
                 separation: self.options.separation,
+                weights: &step_weights(self.domain),
+                secants: self.noise.is_some(),
                 tolerance: self.noise.map_or(1e3 * self.strictest(), |_| self.search_tolerance()),
             };
             // The second round is for those that the shortest links did not join.

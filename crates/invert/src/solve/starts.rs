@@ -3,7 +3,7 @@
 use netinverse_base::Rng;
 use netinverse_network::Evaluator;
 
-use super::{Domain, Goal};
+use super::{Domain, Engines, Goal};
 
 /// Dimensions for which the Sobol sequence is used; beyond it pseudo-random points are as good.
 const SOBOL_DIMENSIONS: usize = 64;
@@ -48,9 +48,11 @@ impl Pool {
     const POINTS: usize = 1024;
     /// The share of the pool that is near enough to a goal to start from.
     const SHARE: usize = 10;
+    /// And the share that is so near that what counts among them is where they are.
+    const CLOSE: usize = 40;
 
     /// A pool, where the box is bounded and has few enough dimensions to be covered.
-    pub(crate) fn new(evaluator: &Evaluator<f64>, domain: &Domain, seed: u64) -> Option<Self> {
+    pub(crate) fn new(engines: &Engines, domain: &Domain, seed: u64) -> Option<Self> {
         let n = domain.lower.len();
         let bounded = domain.lower.iter().chain(&domain.upper).all(|bound| bound.is_finite());
         if !bounded || n > SOBOL_DIMENSIONS {
@@ -60,7 +62,8 @@ impl Pool {
         let x: Vec<f64> = (0..Self::POINTS as u64)
             .flat_map(|index| start(domain, &centre, index, seed, u64::MAX))
             .collect();
-        Some(Self::evaluate(evaluator, x))
+        let y = engines.forward(&x);
+        Some(Pool { x, y, points: Self::POINTS })
     }
 
     /// A pool of given rows, brought into the box.
@@ -111,10 +114,25 @@ impl Pool {
         found
     }
 
-    /// Starts for a goal: `alternative` and x. The best tenth of the pool, the best one first, then always the one
-    /// farthest (in widths of the box) from those before it, up to `count`.
-    pub(crate) fn starts(&self, domain: &Domain, goal: &Goal, count: usize) -> Vec<(usize, Vec<f64>)> {
-        let n = domain.lower.len();
+    /// Starts for the nearest answer of a goal: `alternative` and x. Of the points whose outputs are nearest to the goal, those
+    /// nearest to the reference by `distance`.
+    pub(crate) fn near(
+        &self,
+        goal: &Goal,
+        count: usize,
+        distance: &dyn Fn(&[f64]) -> f64,
+    ) -> Vec<(usize, Vec<f64>)> {
+        let n = self.x.len() / self.points;
+        let at = |index: usize| &self.x[index * n..(index + 1) * n];
+        let ranked = self.ranked(goal, (self.points / Self::CLOSE).max(count));
+        let mut near: Vec<(f64, usize, usize)> =
+            ranked.into_iter().map(|(_, index, own)| (distance(at(index)), index, own)).collect();
+        near.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        near.into_iter().take(count).map(|(_, index, own)| (own, at(index).to_vec())).collect()
+    }
+
+    /// The points whose outputs are nearest to a goal, the nearest first: residual, index and alternative.
+    fn ranked(&self, goal: &Goal, count: usize) -> Vec<(f64, usize, usize)> {
         let m = self.y.len() / self.points;
         let mut ranked: Vec<(f64, usize, usize)> = self
             .y
@@ -125,8 +143,21 @@ impl Pool {
                 (residual, index, alternative)
             })
             .collect();
-        ranked.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        ranked.truncate((self.points / Self::SHARE).max(1));
+        let order =
+            |a: &(f64, usize, usize), b: &(f64, usize, usize)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
+        if count < ranked.len() {
+            ranked.select_nth_unstable_by(count, order);
+            ranked.truncate(count);
+        }
+        ranked.sort_unstable_by(order);
+        ranked
+    }
+
+    /// Starts for a goal: `alternative` and x. The best tenth of the pool, the best one first, then always the one
+    /// farthest (in widths of the box) from those before it, up to `count`.
+    pub(crate) fn starts(&self, domain: &Domain, goal: &Goal, count: usize) -> Vec<(usize, Vec<f64>)> {
+        let n = domain.lower.len();
+        let ranked = self.ranked(goal, (self.points / Self::SHARE).max(1));
         let at = |position: usize| &self.x[ranked[position].1 * n..(ranked[position].1 + 1) * n];
         let gap = |a: usize, b: usize| -> f64 {
             let widths = domain.lower.iter().zip(&domain.upper).map(|(l, u)| (u - l).max(f64::MIN_POSITIVE));
