@@ -181,6 +181,29 @@ fn answers_do_not_depend_on_the_number_of_threads_or_of_queries() {
     assert_eq!(one, three);
 }
 
+/// Weights beyond the range of single precision: the search must not depend on it.
+#[test]
+fn a_network_that_single_precision_cannot_evaluate_is_inverted() {
+    let mut rng = Rng::new(4, 4);
+    let first: Vec<f64> = (0..16).map(|_| 1e60 * rng.normal()).collect();
+    let second: Vec<f64> = (0..8).map(|_| 1e-60 * rng.normal()).collect();
+    let network = rectified(&[(first, vec![1e59; 8]), (second, vec![0.0])], 2);
+    let goals = reachable(&network, 10, 6);
+    for result in run(&network, &unit_box(2), &goals, &options(10)) {
+        assert!(result.answers[0].residual <= 1e-10);
+    }
+}
+
+/// A value that the box allows at one corner only.
+#[test]
+fn the_largest_value_in_the_box_is_reached_at_its_corner() {
+    let network = rectified(&[(vec![0.3, -0.7, 1.1], vec![0.1])], 3);
+    let goals = [Goal::one(Polyhedron::point(&[0.3 + 0.7 + 1.1 + 0.1]))];
+    let answer = &run(&network, &unit_box(3), &goals, &options(1))[0].answers[0];
+    let expected = [1.0, -1.0, 1.0];
+    assert!(answer.x.iter().zip(expected).all(|(x, e)| (x - e).abs() < 1e-9), "{:?}", answer.x);
+}
+
 #[test]
 fn what_cannot_be_reached_is_not_found() {
     let network = random_network(&[2, 10, 1], Function::Sigmoid, 3).unwrap();

@@ -19,7 +19,7 @@ use crate::solve::{Domain, Found, Goal, Norm, Options, PeeledGoal, Polyhedron, Q
 /// Bytes of Jacobians held at a time at most.
 const JACOBIAN_BYTES: usize = 1 << 26;
 /// Queries that are solved in one group, where memory allows: small enough for the live line to move.
-const GROUP: usize = 64;
+const GROUP: usize = 256;
 /// Steps of an attempt at most, in each phase of the solver.
 const STEPS: usize = 100;
 /// Margins, relative to the magnitude of the outputs, by which strict rows are asked to hold, one a try:

@@ -22,8 +22,8 @@ const CORRECTIONS: usize = 3;
 const NEAR_ENOUGH: f64 = 0.05;
 /// Answers closer than this share of the step are the same: what tells them apart may be what evaluations are off.
 const SAME: f64 = 1e-3;
-/// Corners that a walk along a curve turns at most.
-const TURNS: usize = 3;
+/// Corners that a walk along a curve turns at most: answers on both sides of the next are joined by walks of their own.
+const TURNS: usize = 1;
 /// Halvings of the step at most.
 const HALVINGS: u32 = 3;
 

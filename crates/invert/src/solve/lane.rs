@@ -341,3 +341,27 @@ impl Batch {
         &self.picked
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Broyden's update leads from the values before to those here, and is the least change that does: rows across the step
+    /// stay as they were.
+    #[test]
+    fn rows_by_secant_lead_to_the_value() {
+        let domain = Domain::boxed(vec![-10.0; 3], vec![10.0; 3]);
+        let polyhedron = Polyhedron { rows: vec![1.0], constants: vec![-0.5], equations: 1 };
+        let mut from = Point::at(vec![1.0, 2.0, 3.0]);
+        from.linearise(&polyhedron, &domain, &[0.7], &[0.3, -0.2, 0.1]);
+        let mut point = Point::at(vec![1.5, 2.0, 2.0]);
+        point.linearise_by_secant(&from, &polyhedron, &domain, &[1.0, 4.0, 0.25], &[0.9]);
+        let value = |x: &[f64]| dot(&point.a, x) - point.b[0];
+        assert!((value(&point.x) - 0.4).abs() < 1e-14 && (value(&from.x) - 0.2).abs() < 1e-14);
+        assert_eq!((point.residual, point.a[1]), (0.4, -0.2));
+        // Across the step, in the metric of the weights: w·s·d = 0 for d = (0.25, 0, 0.5).
+        let along = 0.25 * (point.a[0] - 0.3) + 0.5 * (point.a[2] - 0.1);
+        assert!(along.abs() < 1e-14, "{along}");
+        assert!(point.by_secant && !from.by_secant);
+    }
+}

@@ -218,6 +218,23 @@ mod tests {
     }
 
     #[test]
+    fn near_starts_are_near_the_goal_first_and_the_reference_then() {
+        let x: Vec<f64> = (0..100).map(f64::from).collect();
+        let pool = pool(&x, &x.iter().map(|x| [x - 40.0, 0.0, 0.0]).collect::<Vec<_>>());
+        let goal = Goal::one(Polyhedron::point(&[0.0, 0.0, 0.0]));
+        // Three outputs are nearest to the goal: those of 40, 39 and 41. Of them 41 is nearest to 70, though 70 is nearer.
+        let near = |count: usize| -> Vec<f64> {
+            pool.near(&goal, count, &|x| (x[0] - 70.0).abs()).into_iter().map(|(_, x)| x[0]).collect()
+        };
+        assert_eq!(near(3), [41.0, 40.0, 39.0]);
+        assert_eq!(
+            near(1),
+            [40.0],
+            "a fortieth of the pool is two points: 40 and the first of those beside it"
+        );
+    }
+
+    #[test]
     fn starts_lie_in_the_box_and_follow_the_seed() {
         let domain = Domain::boxed(vec![-1.0, 2.0, f64::NEG_INFINITY], vec![1.0, 2.0, 0.5]);
         for index in 0..200 {
