@@ -41,6 +41,7 @@ fn options(queries: usize) -> Options {
         restarts: 2,
         race: 190,
         data: Vec::new(),
+        describe: true,
         steps: 60,
         batch: 256,
     }
@@ -81,7 +82,9 @@ fn every_output_of_the_network_is_reached() {
         for (query, result) in results.iter().enumerate() {
             let answer = result.answers.first().unwrap_or_else(|| panic!("{activation:?}: query {query}"));
             assert!(answer.residual <= 1e-10);
-            assert_eq!(goals[query].residual(&forward(&network, &answer.x)), answer.residual);
+            // A batch may be summed in another order than a single point.
+            let replayed = goals[query].residual(&forward(&network, &answer.x));
+            assert!((replayed - answer.residual).abs() <= 1e-13, "{replayed} against {}", answer.residual);
             assert!(answer.x.iter().all(|x| (-1.0..=1.0).contains(x)));
             assert_eq!(answer.fibre_dimension, 4 - answer.rank);
         }
@@ -176,6 +179,29 @@ fn answers_do_not_depend_on_the_number_of_threads_or_of_queries() {
     };
     let (one, three) = (with(1), with(3));
     assert_eq!(one, three);
+}
+
+/// Weights beyond the range of single precision: the search must not depend on it.
+#[test]
+fn a_network_that_single_precision_cannot_evaluate_is_inverted() {
+    let mut rng = Rng::new(4, 4);
+    let first: Vec<f64> = (0..16).map(|_| 1e60 * rng.normal()).collect();
+    let second: Vec<f64> = (0..8).map(|_| 1e-60 * rng.normal()).collect();
+    let network = rectified(&[(first, vec![1e59; 8]), (second, vec![0.0])], 2);
+    let goals = reachable(&network, 10, 6);
+    for result in run(&network, &unit_box(2), &goals, &options(10)) {
+        assert!(result.answers[0].residual <= 1e-10);
+    }
+}
+
+/// A value that the box allows at one corner only.
+#[test]
+fn the_largest_value_in_the_box_is_reached_at_its_corner() {
+    let network = rectified(&[(vec![0.3, -0.7, 1.1], vec![0.1])], 3);
+    let goals = [Goal::one(Polyhedron::point(&[0.3 + 0.7 + 1.1 + 0.1]))];
+    let answer = &run(&network, &unit_box(3), &goals, &options(1))[0].answers[0];
+    let expected = [1.0, -1.0, 1.0];
+    assert!(answer.x.iter().zip(expected).all(|(x, e)| (x - e).abs() < 1e-9), "{:?}", answer.x);
 }
 
 #[test]
@@ -328,6 +354,9 @@ fn components_are_those_of_the_geometry() {
             let options = Options { count: 8, separation: 0.2, ..options(1) };
             let result = &run(&network, &unit_box(inputs), &goals, &options)[0];
             assert_eq!(result.answers.len(), 8);
+            for a in &result.answers {
+                eprintln!("{:?} {}", a.x, a.component);
+            }
             assert_eq!(result.components, components, "{inputs} inputs");
             for a in &result.answers {
                 for b in &result.answers {

@@ -8,6 +8,7 @@ use netinverse_base::{Budget, Progress, Rng};
 use netinverse_linalg::{Matrix, singular_values};
 use netinverse_network::{Evaluator, Network};
 use netinverse_spec::TargetSet;
+use rayon::prelude::*;
 
 use super::certificate::{Proofs, by_multipliers, by_range};
 use super::plausible::Evaluated;
@@ -18,7 +19,7 @@ use crate::solve::{Domain, Found, Goal, Norm, Options, PeeledGoal, Polyhedron, Q
 /// Bytes of Jacobians held at a time at most.
 const JACOBIAN_BYTES: usize = 1 << 26;
 /// Queries that are solved in one group, where memory allows: small enough for the live line to move.
-const GROUP: usize = 64;
+const GROUP: usize = 256;
 /// Steps of an attempt at most, in each phase of the solver.
 const STEPS: usize = 100;
 /// Margins, relative to the magnitude of the outputs, by which strict rows are asked to hold, one a try:
@@ -101,10 +102,10 @@ impl<'a> Judge<'a> {
         y
     }
 
-    /// f(x) in f32.
+    /// f of rows of x in f32.
     fn output_f32(&self, x: &[f64]) -> Vec<f64> {
         let x: Vec<f32> = x.iter().map(|&x| x as f32).collect();
-        let mut y = vec![0.0f32; self.prepared.outputs()];
+        let mut y = vec![0.0f32; x.len() / self.prepared.inputs() * self.prepared.outputs()];
         self.single.forward(&x, &mut y);
         y.into_iter().map(f64::from).collect()
     }
@@ -133,29 +134,73 @@ impl<'a> Judge<'a> {
         x: Vec<f64>,
         evaluations: &mut Evaluations,
     ) -> Option<Answer> {
+        let mut spent = [*evaluations];
+        let answer = self.judge_all(domain, vec![(0, aim, x)], &mut spent).pop().flatten();
+        *evaluations = spent[0];
+        answer
+    }
+
+    /// The answer at each point that is one, as [`Judge::answer`]; a point comes with the position of its query in `evaluations`.
+    fn judge_all(
+        &self,
+        domain: &Domain,
+        points: Vec<(usize, &Aim<'_>, Vec<f64>)>,
+        evaluations: &mut [Evaluations],
+    ) -> Vec<Option<Answer>> {
         let (n, m) = (self.prepared.inputs(), self.prepared.outputs());
-        if !region::contains(domain, &x) || x.iter().any(|v| !v.is_finite()) {
-            return None;
-        }
-        let (mut y, mut jacobian) = (vec![0.0; m], vec![0.0; m * n]);
-        self.evaluator.jacobian(&x, &mut y, &mut jacobian);
-        evaluations.forward += 1;
-        if n < m {
-            evaluations.jvp += n as u64;
-        } else {
-            evaluations.vjp += m as u64;
-        }
-        let residual = match aim.set {
-            Some(set) => {
-                let y32 = goals::has_strict_rows(set).then(|| {
-                    evaluations.forward += 1;
-                    self.output_f32(&x)
-                });
-                if !goals::answers(set, &y, y32.as_deref(), self.tolerance(aim.set)) {
-                    return None;
-                }
-                set.residual(&y)
+        let mut answers: Vec<Option<Answer>> = vec![None; points.len()];
+        let mut inside: Vec<(usize, &Aim<'_>, Vec<f64>)> = Vec::with_capacity(points.len());
+        for (position, (query, aim, x)) in points.into_iter().enumerate() {
+            if !region::contains(domain, &x) || x.iter().any(|v| !v.is_finite()) {
+                continue;
             }
+            let spent = &mut evaluations[query];
+            spent.forward += 1 + u64::from(aim.set.is_some_and(goals::has_strict_rows));
+            if n < m {
+                spent.jvp += n as u64;
+            } else {
+                spent.vjp += m as u64;
+            }
+            inside.push((position, aim, x));
+        }
+        for part in inside.chunks_mut((JACOBIAN_BYTES / (8 * n * m).max(1)).max(1)) {
+            let x: Vec<f64> = part.iter().flat_map(|(_, _, x)| x.iter().copied()).collect();
+            let (mut y, mut jacobian) = (vec![0.0; part.len() * m], vec![0.0; part.len() * m * n]);
+            self.evaluator.jacobian(&x, &mut y, &mut jacobian);
+            let strict = |aim: &Aim<'_>| aim.set.is_some_and(goals::has_strict_rows);
+            let y32 = part.iter().any(|(_, aim, _)| strict(aim)).then(|| self.output_f32(&x));
+            let judged: Vec<Option<Answer>> = part
+                .par_iter_mut()
+                .with_min_len(16)
+                .enumerate()
+                .map(|(row, (_, aim, x))| {
+                    let own = row * m..(row + 1) * m;
+                    let y32 = y32.as_ref().filter(|_| strict(aim)).map(|y32| &y32[own.clone()]);
+                    let jacobian = &jacobian[row * m * n..(row + 1) * m * n];
+                    self.judged(aim, domain, std::mem::take(x), y[own.clone()].to_vec(), y32, jacobian)
+                })
+                .collect();
+            for ((position, _, _), answer) in part.iter().zip(judged) {
+                answers[*position] = answer;
+            }
+        }
+        answers
+    }
+
+    /// The answer at x if its output y is in the set.
+    fn judged(
+        &self,
+        aim: &Aim<'_>,
+        domain: &Domain,
+        x: Vec<f64>,
+        y: Vec<f64>,
+        y32: Option<&[f64]>,
+        jacobian: &[f64],
+    ) -> Option<Answer> {
+        let (n, m) = (self.prepared.inputs(), self.prepared.outputs());
+        let residual = match aim.set {
+            Some(set) if !goals::answers(set, &y, y32, self.tolerance(aim.set)) => return None,
+            Some(set) => set.residual(&y),
             None => 0.0,
         };
         if !residual.is_finite() || y.iter().any(|v| !v.is_finite()) {
@@ -210,15 +255,13 @@ impl<'a> Judge<'a> {
             let starts = self.prepared.problem().starts;
             let effort = Effort { count, nearest, starts };
             let results = self.level(domain, aims, &pending, level, whole, effort, budget, progress);
-            for (&index, result) in pending.iter().zip(results) {
-                let attempt = &mut attempts[index];
-                let Some(result) = result else { continue };
-                let found = !result.answers.is_empty();
-                self.take(attempt, &aims[index], domain, result, effort);
-                if found && attempt.answers.is_empty() {
+            for (&index, result) in pending.iter().zip(&results) {
+                if result.as_ref().is_some_and(|result| !result.answers.is_empty()) {
                     again.push(index);
                 }
             }
+            self.take(&mut attempts, aims, domain, pending.iter().copied().zip(results), effort);
+            again.retain(|&index| attempts[index].answers.is_empty());
             pending = again;
         }
         self.try_corners(&mut attempts, domain, aims, budget, progress);
@@ -261,11 +304,7 @@ impl<'a> Judge<'a> {
                     aims.iter().map(|aim| Aim { set: aim.set, near: near.clone() }).collect();
                 let effort = Effort { count: 1, nearest: false, starts: 0 };
                 let results = self.level(domain, &from, &pending, 0, false, effort, budget, progress);
-                for (&index, result) in pending.iter().zip(results) {
-                    if let Some(result) = result {
-                        self.take(&mut attempts[index], &aims[index], domain, result, effort);
-                    }
-                }
+                self.take(attempts, aims, domain, pending.into_iter().zip(results), effort);
             }
         }
     }
@@ -378,45 +417,66 @@ impl<'a> Judge<'a> {
             restarts: 4,
             race: 190,
             data: Vec::new(),
+            describe: false,
             steps: STEPS,
             batch: (JACOBIAN_BYTES / row.max(1)).clamp(8, 2 * GROUP.max(GROUP * effort.count)),
         }
     }
 
-    /// Keeps of a result what the replay confirms.
+    /// Keeps of the results of some queries what the replay confirms.
     pub(super) fn take(
         &self,
-        attempt: &mut Attempt,
-        aim: &Aim<'_>,
+        attempts: &mut [Attempt],
+        aims: &[Aim<'_>],
         domain: &Domain,
-        result: QueryResult,
+        results: impl Iterator<Item = (usize, Option<QueryResult>)>,
         effort: Effort,
     ) {
-        let spent = result.evaluations;
-        attempt.evaluations.add(Evaluations { forward: spent.forward, vjp: spent.vjp, jvp: spent.jvp });
-        attempt.stopped = result.stopped.is_some();
-        attempt.radius = result.radius;
-        attempt.components = effort.told_apart().then_some(result.components);
-        for Found { x, component, .. } in result.answers {
-            if let Some(mut answer) = self.answer(aim, domain, x, &mut attempt.evaluations) {
+        let (mut points, mut components, mut unsolved) = (Vec::new(), Vec::new(), Vec::new());
+        for (index, result) in results {
+            let Some(result) = result else { continue };
+            let attempt = &mut attempts[index];
+            let spent = result.evaluations;
+            attempt.evaluations.add(Evaluations { forward: spent.forward, vjp: spent.vjp, jvp: spent.jvp });
+            attempt.stopped = result.stopped.is_some();
+            attempt.radius = result.radius;
+            attempt.components = effort.told_apart().then_some(result.components);
+            for Found { x, component, .. } in result.answers {
+                points.push((index, &aims[index], x));
+                components.push(component);
+            }
+            unsolved.push((index, result.best));
+        }
+        let mut evaluations: Vec<Evaluations> = attempts.iter().map(|attempt| attempt.evaluations).collect();
+        let queries: Vec<usize> = points.iter().map(|(index, _, _)| *index).collect();
+        let judged = self.judge_all(domain, points, &mut evaluations);
+        for ((index, component), answer) in queries.into_iter().zip(components).zip(judged) {
+            if let Some(mut answer) = answer {
                 answer.component = effort.told_apart().then_some(component);
-                attempt.answers.push(answer);
+                attempts[index].answers.push(answer);
             }
         }
-        if attempt.answers.is_empty()
-            && let (Some(seen), Some(set)) = (result.best, aim.set)
-        {
-            // Before the tail the tolerance is another one: what came nearest may answer after all.
-            if let Some(answer) = self.answer(aim, domain, seen.x.clone(), &mut attempt.evaluations) {
-                attempt.answers.push(answer);
-                return;
-            }
-            let y = self.output(&seen.x);
-            attempt.evaluations.forward += 1;
-            let residual = set.residual(&y);
-            let closer = attempt.nearest.as_ref().is_none_or(|nearest| residual < nearest.residual);
-            if closer && residual.is_finite() && y.iter().all(|v| v.is_finite()) {
-                attempt.nearest = Some(Nearest { x: seen.x, y, residual });
+        for (attempt, evaluations) in attempts.iter_mut().zip(evaluations) {
+            attempt.evaluations = evaluations;
+        }
+        for (index, best) in unsolved {
+            let attempt = &mut attempts[index];
+            if attempt.answers.is_empty()
+                && let (Some(seen), Some(set)) = (best, aims[index].set)
+            {
+                // Before the tail the tolerance is another one: what came nearest may answer after all.
+                let x = seen.x.clone();
+                if let Some(answer) = self.answer(&aims[index], domain, x, &mut attempt.evaluations) {
+                    attempt.answers.push(answer);
+                    continue;
+                }
+                let y = self.output(&seen.x);
+                attempt.evaluations.forward += 1;
+                let residual = set.residual(&y);
+                let closer = attempt.nearest.as_ref().is_none_or(|nearest| residual < nearest.residual);
+                if closer && residual.is_finite() && y.iter().all(|v| v.is_finite()) {
+                    attempt.nearest = Some(Nearest { x: seen.x, y, residual });
+                }
             }
         }
     }

@@ -89,11 +89,7 @@ impl Judge<'_> {
         let effort = Effort { count: 1, nearest: false, starts: 0 };
         let results = self.level(domain, &from, &pending, 0, false, effort, budget, progress);
         let mut attempts = vec![Attempt::default(); aims.len()];
-        for (index, result) in results.into_iter().enumerate() {
-            if let Some(result) = result {
-                self.take(&mut attempts[index], &aims[index], domain, result, effort);
-            }
-        }
+        self.take(&mut attempts, aims, domain, results.into_iter().enumerate(), effort);
         let open: Vec<usize> =
             pending.into_iter().filter(|&index| attempts[index].answers.is_empty()).collect();
         if open.is_empty() || budget.stop().is_some() {

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use rayon::prelude::*;
 
-use super::lane::{Batch, Domain, Lane};
+use super::lane::{Batch, Domain, Lane, Point};
 use super::least_distance::{Ending, LeastDistance, Nearest};
 use super::{Norm, Oracle};
 
@@ -20,6 +20,10 @@ const STEPS: usize = 48;
 const CORRECTIONS: usize = 3;
 /// A point whose Newton correction is shorter than this share of the step is on the fibre, for a walk.
 const NEAR_ENOUGH: f64 = 0.05;
+/// Answers closer than this share of the step are the same: what tells them apart may be what evaluations are off.
+const SAME: f64 = 1e-3;
+/// Corners that a walk along a curve turns at most: answers on both sides of the next are joined by walks of their own.
+const TURNS: usize = 1;
 /// Halvings of the step at most.
 const HALVINGS: u32 = 3;
 
@@ -90,6 +94,11 @@ struct Walk {
     full_length: f64,
     corrections: usize,
     steps: usize,
+    /// Whether it was far from where it set off.
+    away: bool,
+    /// Corners turned, where the fibre is a curve, and a point from whose rows the next can be turned.
+    turns: usize,
+    corner: Option<Point>,
     state: State,
 }
 
@@ -112,6 +121,9 @@ pub(crate) struct Walking<'a> {
     pub(crate) separation: f64,
     /// What counts as on the fibre during a walk.
     pub(crate) tolerance: f64,
+    /// The metric of secants, and whether rows follow from them.
+    pub(crate) weights: &'a [f64],
+    pub(crate) secants: bool,
 }
 
 /// Joins what walks between the answers can join; each query's walks go together, all queries' in one batch.
@@ -147,21 +159,33 @@ pub(crate) fn join_components(
                 walk.step(&found[walk.query], walking);
             }
         });
-        for walk in &walks {
+        let mut turned = Vec::new();
+        for walk in &mut walks {
             if let State::Arrived(end) = walk.state {
                 components[walk.query].join(walk.from, end);
             }
+            turned.extend(walk.turn(walking));
         }
-        walks.retain(|walk| walk.state == State::Step);
+        walks.extend(turned);
+        walks.retain(|walk| matches!(walk.state, State::Stand | State::Step));
         if walks.is_empty() {
             break;
         }
         let mut lanes: Vec<Lane> = walks.iter_mut().map(|walk| std::mem::take(&mut walk.lane)).collect();
-        batch.linearise(oracle, &mut lanes, walking.domain, |_| true);
+        // A step is long, and asks for the Jacobian; what corrects it is short.
+        let corrected: Vec<bool> = lanes.iter().map(|lane| lane.stop.is_some()).collect();
+        let going = |index: usize| walks[index].state == State::Step;
+        batch.linearise(oracle, &mut lanes, walking.domain, |index| going(index) && !corrected[index]);
+        let by_secant = |index: usize| going(index) && corrected[index];
+        batch.by_secant(oracle, &mut lanes, walking.domain, walking.weights, by_secant);
         for (walk, lane) in walks.iter_mut().zip(lanes) {
             walk.lane = lane;
         }
-        walks.par_iter_mut().with_min_len(8).for_each(|walk| walk.judge(walking));
+        walks.par_iter_mut().with_min_len(8).for_each(|walk| {
+            if walk.state == State::Step {
+                walk.judge(walking);
+            }
+        });
     }
 }
 
@@ -170,22 +194,30 @@ impl Walk {
     fn along(query: usize, from: usize, lanes: &[Lane], walking: &Walking<'_>, sign: f64) -> Self {
         let lane = lanes[from].clone();
         let domain = walking.domain;
-        // Any direction that the row does not forbid will do: the tangent is what is left of it.
-        let a = &lane.at.a;
-        let n = lane.at.x.len();
-        let free: Vec<usize> = (0..n).filter(|&i| domain.lower[i] < domain.upper[i]).collect();
-        let across = |i: usize| a.iter().skip(i).step_by(n).map(|a| a.abs()).sum::<f64>();
-        let mut order = free.clone();
-        order.sort_by(|&i, &j| across(i).total_cmp(&across(j)).then(i.cmp(&j)));
-        let mut heading = vec![0.0; n];
-        if let Some(&i) = order.first() {
-            heading[i] = sign;
-        }
+        let heading = direction(&lane.at, domain, sign);
         let width = Norm::L2.distance(&domain.lower, &domain.upper, None);
         let length = if walking.separation > 0.0 { walking.separation } else { 0.02 * width };
         let length = if length.is_finite() { length } else { 0.1 };
         let ends = (0..lanes.len()).filter(|&end| end != from).collect();
         Walk { heading: Some(heading), ..Walk::new(query, from, lane, ends, length) }
+    }
+
+    /// Where the walk is stuck at a corner of a curve: walks both ways along the facet that the corner leads to. One of
+    /// them may go back, on what is the same component.
+    fn turn(&mut self, walking: &Walking<'_>) -> Vec<Walk> {
+        let Some(corner) = self.corner.take().filter(|_| self.turns < TURNS) else { return Vec::new() };
+        let way = |sign: f64| {
+            let mut lane = Lane::new(self.query, self.lane.alternative, corner.x.clone());
+            lane.trial = corner.clone();
+            if !lane.correct(walking.domain) {
+                return None;
+            }
+            lane.at = Point { x: lane.trial.x.clone(), ..corner.clone() };
+            let heading = Some(direction(&corner, walking.domain, sign));
+            let walk = Walk::new(self.query, self.from, lane, self.ends.clone(), self.full_length);
+            Some(Walk { heading, steps: self.steps, away: self.away, turns: self.turns + 1, ..walk })
+        };
+        [1.0, -1.0].into_iter().filter_map(way).collect()
     }
 
     /// A walk from one answer to another, by the shortest way.
@@ -207,6 +239,9 @@ impl Walk {
             full_length: length,
             corrections: 0,
             steps: 0,
+            away: false,
+            turns: 0,
+            corner: None,
             state: State::Stand,
         }
     }
@@ -217,6 +252,9 @@ impl Walk {
             let end = self.ends[position];
             let x = &lanes[end].at.x;
             let gap = Norm::L2.distance(&self.lane.at.x, x, None);
+            if gap <= SAME * self.full_length {
+                return Some(end);
+            }
             let ahead = self.heading.as_ref().is_none_or(|heading| {
                 let along =
                     x.iter().zip(&self.lane.at.x).zip(heading).map(|((e, x), u)| (e - x) * u).sum::<f64>();
@@ -242,7 +280,8 @@ impl Walk {
         }
         let start = &lanes[self.from].at.x;
         let back = Norm::L2.distance(&self.lane.at.x, start, None) < 0.7 * self.full_length;
-        if self.steps > 4 && self.heading.is_some() && back {
+        self.away |= !back;
+        if self.steps > 4 && self.away && self.heading.is_some() && back {
             self.state = State::Stuck; // the curve is closed, and no other answer is on it
             return;
         }
@@ -272,6 +311,8 @@ impl Walk {
             if moved > 0.1 * self.length {
                 self.corrections = 0;
                 self.state = State::Step;
+            } else if self.heading.is_some() {
+                self.corner = Some(self.lane.at.clone());
             }
         }
     }
@@ -279,6 +320,10 @@ impl Walk {
     /// After the trial point was evaluated: near enough to the fibre, to be corrected, or too far a step.
     fn judge(&mut self, walking: &Walking<'_>) {
         let before = self.lane.trial.x.clone();
+        // A curve bends where facets meet, and its direction there is the whole of it.
+        let secants = walking.secants && self.heading.is_none() && self.corrections < CORRECTIONS;
+        let here = secants.then(|| self.lane.trial.clone());
+        self.lane.stop = None;
         let change = if self.lane.trial.residual <= walking.tolerance {
             0.0
         } else if self.lane.correct(walking.domain) {
@@ -304,12 +349,16 @@ impl Walk {
             }
         } else if self.corrections < CORRECTIONS && change <= 0.5 * self.length {
             self.corrections += 1;
+            self.lane.stop = here;
             return;
         }
         self.length *= 0.5;
         self.gap = f64::INFINITY; // the same place again, with a shorter step
         let shortest = self.full_length * 0.5f64.powi(HALVINGS as i32);
         self.state = if self.length < shortest { State::Stuck } else { State::Stand };
+        if self.state == State::Stuck && self.heading.is_some() {
+            self.corner = Some(self.lane.trial.clone());
+        }
     }
 }
 
@@ -331,6 +380,19 @@ impl Lane {
             true
         }
     }
+}
+
+/// A direction that the rows at a point do not forbid, along an input: the tangent is what is left of it.
+fn direction(at: &Point, domain: &Domain, sign: f64) -> Vec<f64> {
+    let n = at.x.len();
+    let across = |i: usize| at.a.iter().skip(i).step_by(n).map(|a| a.abs()).sum::<f64>();
+    let free = (0..n).filter(|&i| domain.lower[i] < domain.upper[i]);
+    let least = free.min_by(|&i, &j| across(i).total_cmp(&across(j)).then(i.cmp(&j)));
+    let mut heading = vec![0.0; n];
+    if let Some(i) = least {
+        heading[i] = sign;
+    }
+    heading
 }
 
 fn nearest_on(

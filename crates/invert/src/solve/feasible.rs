@@ -18,6 +18,8 @@ pub struct FeasibleOptions {
     pub tolerance: f64,
     /// Steps of a lane at most.
     pub steps: usize,
+    /// Whether rows follow from the values while that leads on, and Jacobians are evaluated where it does not.
+    pub secants: bool,
 }
 
 /// The damping that a lane starts with, relative to the mean diagonal of A W⁻¹ Aᵀ.
@@ -30,9 +32,14 @@ struct Damping {
     steps: usize,
     /// Steps in a row that hardly helped.
     idle: usize,
+    /// Whether the rows where the lane stands are those of the Jacobian there, and whether they are asked for.
+    fresh: bool,
+    renew: bool,
     done: bool,
 }
 
+/// A step by secants that leaves more of the merit asks for the Jacobian.
+const SLOW: f64 = 0.25;
 /// Steps in a row that hardly help, after which a lane is at a local minimum of the violation.
 const PATIENCE: usize = 4;
 
@@ -61,21 +68,42 @@ pub(crate) fn make_feasible(
                 lane.accept();
             }
             let done = lane.at.residual <= options.tolerance || options.steps == 0;
-            Damping { value: FIRST_DAMPING, growth: 4.0, steps: 0, idle: 0, done }
+            Damping { value: FIRST_DAMPING, growth: 4.0, steps: 0, idle: 0, fresh: true, renew: false, done }
         })
         .collect();
     while !stop() {
         lanes.par_iter_mut().zip(damping.par_iter_mut()).with_min_len(8).for_each(|(lane, damping)| {
-            if !damping.done {
+            if damping.renew {
+                lane.trial.x.copy_from_slice(&lane.at.x);
+            } else if !damping.done {
                 propose(lane, damping, domain, weights);
             }
         });
-        let moved = batch.linearise(oracle, lanes, domain, |index| !damping[index].done);
-        if moved.is_empty() {
+        let mut moved = vec![false; lanes.len()];
+        if options.secants {
+            let by_secant = |index: usize| !damping[index].done && !damping[index].renew;
+            for (moved, now) in
+                moved.iter_mut().zip(batch.by_secant(oracle, lanes, domain, weights, by_secant))
+            {
+                *moved |= now;
+            }
+        }
+        let whole = |index: usize| !damping[index].done && (damping[index].renew || !options.secants);
+        for (moved, now) in moved.iter_mut().zip(batch.linearise(oracle, lanes, domain, whole)) {
+            *moved |= now;
+        }
+        if !moved.contains(&true) {
             break;
         }
-        for ((lane, damping), _) in lanes.iter_mut().zip(&mut damping).zip(moved).filter(|(_, moved)| **moved)
+        for ((lane, damping), _) in lanes.iter_mut().zip(&mut damping).zip(moved).filter(|(_, moved)| *moved)
         {
+            if damping.renew {
+                lane.accept();
+                damping.steps += 1;
+                (damping.renew, damping.fresh) = (false, true);
+                damping.done = damping.steps >= options.steps;
+                continue;
+            }
             judge(lane, damping, options);
         }
     }
@@ -87,7 +115,7 @@ fn propose(lane: &mut Lane, damping: &mut Damping, domain: &Domain, weights: &[f
     let diagonal: f64 =
         at.a.chunks(weights.len()).flat_map(|row| row.iter().zip(weights).map(|(a, w)| a * a / w)).sum();
     if diagonal == 0.0 || !diagonal.is_finite() {
-        damping.done = true; // a plateau: no direction leads anywhere
+        (damping.renew, damping.done) = (!damping.fresh, damping.fresh); // a plateau: no direction leads anywhere
         return;
     }
     let nearest = Nearest {
@@ -100,7 +128,10 @@ fn propose(lane: &mut Lane, damping: &mut Damping, domain: &Domain, weights: &[f
     solver.lambda.fill(0.0);
     solver.solve(&at.rows(), &nearest, 1e-13);
     trial.x.copy_from_slice(&solver.x);
-    damping.done = trial.x == at.x; // a local minimum of the violation in the box
+    if trial.x == at.x {
+        // A local minimum of the violation in the box, if the rows are to be believed.
+        (damping.renew, damping.done) = (!damping.fresh, damping.fresh);
+    }
 }
 
 /// Accepts or rejects the trial point.
@@ -119,13 +150,18 @@ fn judge(lane: &mut Lane, damping: &mut Damping, options: &FeasibleOptions) {
         }
         damping.growth = 4.0;
         lane.accept();
+        damping.fresh = !options.secants;
+        damping.renew = options.secants && lane.at.merit() > SLOW * before;
         damping.idle = if gained < 0.02 * before { damping.idle + 1 } else { 0 };
         let stalled = gained <= 1e-13 * before || damping.idle == PATIENCE;
         damping.done = lane.at.residual <= options.tolerance || stalled;
+    } else if !damping.fresh {
+        damping.renew = true;
     } else {
         damping.value = damping.value.max(1e-6) * damping.growth;
         damping.growth *= 2.0;
         damping.done = damping.value > 1e12;
     }
     damping.done |= damping.steps >= options.steps;
+    damping.renew &= !damping.done;
 }

@@ -64,6 +64,8 @@ pub(crate) struct Point {
     pub(crate) gap: Vec<f64>,
     /// How many of the rows are equations.
     pub(crate) equations: usize,
+    /// Whether the coefficients are guessed from values.
+    pub(crate) by_secant: bool,
     /// The largest violation, of the goal and of the linear constraints.
     pub(crate) residual: f64,
 }
@@ -86,6 +88,7 @@ impl Point {
         self.b.clear();
         self.gap.clear();
         self.equations = polyhedron.equations + domain.equations;
+        self.by_secant = false;
         for equations in [true, false] {
             for k in (0..polyhedron.len()).filter(|&k| (k < polyhedron.equations) == equations) {
                 let row = &goal_rows[k * n..(k + 1) * n];
@@ -102,6 +105,52 @@ impl Point {
             }
         }
         self.residual = polyhedron.residual(y).max(domain.violation(&self.x));
+    }
+
+    /// Sets the values of the rows from the output at x, and keeps their coefficients.
+    pub(crate) fn revalue(&mut self, polyhedron: &Polyhedron, domain: &Domain, y: &[f64]) {
+        let n = self.x.len();
+        let (rows, by_secant) = (std::mem::take(&mut self.a), self.by_secant);
+        let mut goal_rows = Vec::with_capacity(polyhedron.len() * n);
+        // The rows as `linearise` lays them out: the goal's equations, the domain's, and so for what may be more.
+        let mut at = 0;
+        for equations in [true, false] {
+            let own = (0..polyhedron.len()).filter(|&k| (k < polyhedron.equations) == equations).count();
+            goal_rows.extend_from_slice(&rows[at * n..(at + own) * n]);
+            at += own;
+            at += (0..domain.constraints()).filter(|&k| (k < domain.equations) == equations).count();
+        }
+        self.linearise(polyhedron, domain, y, &goal_rows);
+        self.by_secant = by_secant;
+    }
+
+    /// Sets the rows from the output at x and the rows known at `from`: those, changed the least (in the metric of the
+    /// weights) so that they lead from its values to the ones here. Broyden's update: a third of what a Jacobian takes, and
+    /// where there are many small facets as good.
+    pub(crate) fn linearise_by_secant(
+        &mut self,
+        from: &Point,
+        polyhedron: &Polyhedron,
+        domain: &Domain,
+        weights: &[f64],
+        y: &[f64],
+    ) {
+        let n = self.x.len();
+        self.a.clone_from(&from.a);
+        self.revalue(polyhedron, domain, y);
+        self.by_secant = true;
+        let step: Vec<f64> = self.x.iter().zip(&from.x).map(|(x, f)| x - f).collect();
+        let square: f64 = step.iter().zip(weights).map(|(s, w)| w * s * s).sum();
+        if square <= 0.0 || !square.is_finite() {
+            return;
+        }
+        for (k, row) in self.a.chunks_mut(n).enumerate() {
+            let missing = (self.gap[k] - from.gap[k]) - dot(row, &step);
+            for ((a, s), w) in row.iter_mut().zip(&step).zip(weights) {
+                *a += missing / square * w * s;
+            }
+            self.b[k] = dot(row, &self.x) - self.gap[k];
+        }
     }
 
     /// The linearised rows.
@@ -133,6 +182,18 @@ pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
+/// What is known of where a lane stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It was evaluated in single precision.
+    #[default]
+    Rough,
+    /// It is an answer in double precision.
+    Exact,
+    /// It was none in double precision, and could not be made one.
+    Lost,
+}
+
 /// An attempt.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Lane {
@@ -150,6 +211,10 @@ pub(crate) struct Lane {
     pub(crate) prospect: Prospect,
     /// The solver of its steps.
     pub(crate) solver: LeastDistance,
+    /// A point on the way to the trial point, from whose rows those there follow, if there is one.
+    pub(crate) stop: Option<Point>,
+    /// Whether it is an answer, once that was asked.
+    pub(crate) standing: Standing,
 }
 
 impl Lane {
@@ -163,6 +228,8 @@ impl Lane {
             radius: None,
             prospect: Prospect::default(),
             solver: LeastDistance::default(),
+            stop: None,
+            standing: Standing::Rough,
         }
     }
 
@@ -179,12 +246,23 @@ pub(crate) fn linearise(oracle: &mut Oracle<'_>, lanes: &mut [Lane], domain: &Do
     lanes.iter_mut().for_each(Lane::accept);
 }
 
+/// Linearises lanes whose rows were guessed, where they stand.
+pub(crate) fn linearise_guessed(oracle: &mut Oracle<'_>, lanes: &mut [Lane], domain: &Domain) {
+    let guessed: Vec<bool> = lanes.iter().map(|lane| lane.at.by_secant).collect();
+    for lane in lanes.iter_mut().filter(|lane| lane.at.by_secant) {
+        lane.trial.x.clone_from(&lane.at.x);
+    }
+    Batch::default().linearise(oracle, lanes, domain, |index| guessed[index]);
+    lanes.iter_mut().zip(guessed).filter(|(_, guessed)| *guessed).for_each(|(lane, _)| lane.accept());
+}
+
 /// Linearises the trial points of the lanes that `wanted` picks, in one batch; returns which they were.
 #[derive(Default)]
 pub(crate) struct Batch {
     x: Vec<f64>,
     aims: Vec<(usize, usize)>,
     picked: Vec<bool>,
+    y: Vec<f64>,
     linearised: Linearised,
 }
 
@@ -219,5 +297,71 @@ impl Batch {
             lane.trial.linearise(polyhedron, domain, linearised.y(position), linearised.rows(position));
         });
         &self.picked
+    }
+
+    /// Evaluates the trial points of the lanes that `wanted` picks, in one batch, and sets their rows from those where the
+    /// lanes stand; returns which they were.
+    pub(crate) fn by_secant(
+        &mut self,
+        oracle: &mut Oracle<'_>,
+        lanes: &mut [Lane],
+        domain: &Domain,
+        weights: &[f64],
+        wanted: impl Fn(usize) -> bool,
+    ) -> &[bool] {
+        self.x.clear();
+        self.picked.clear();
+        let mut queries = Vec::new();
+        for (index, lane) in lanes.iter().enumerate() {
+            self.picked.push(wanted(index));
+            if self.picked[index] {
+                queries.push(lane.query);
+                self.x.extend_from_slice(&lane.trial.x);
+            }
+        }
+        if queries.is_empty() {
+            return &[];
+        }
+        oracle.forward(&queries, &self.x, &mut self.y);
+        let (picked, y, m) = (&self.picked, &self.y, oracle.output_size());
+        let mut trials: Vec<&mut Lane> =
+            lanes.iter_mut().zip(picked).filter_map(|(lane, &picked)| picked.then_some(lane)).collect();
+        trials.par_iter_mut().with_min_len(16).enumerate().for_each(|(position, lane)| {
+            let polyhedron = &oracle.goal(lane.query).alternatives[lane.alternative];
+            let Lane { at, trial, stop, .. } = &mut **lane;
+            let from = stop.as_ref().unwrap_or(at);
+            trial.linearise_by_secant(
+                from,
+                polyhedron,
+                domain,
+                weights,
+                &y[position * m..(position + 1) * m],
+            );
+        });
+        &self.picked
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Broyden's update leads from the values before to those here, and is the least change that does: rows across the step
+    /// stay as they were.
+    #[test]
+    fn rows_by_secant_lead_to_the_value() {
+        let domain = Domain::boxed(vec![-10.0; 3], vec![10.0; 3]);
+        let polyhedron = Polyhedron { rows: vec![1.0], constants: vec![-0.5], equations: 1 };
+        let mut from = Point::at(vec![1.0, 2.0, 3.0]);
+        from.linearise(&polyhedron, &domain, &[0.7], &[0.3, -0.2, 0.1]);
+        let mut point = Point::at(vec![1.5, 2.0, 2.0]);
+        point.linearise_by_secant(&from, &polyhedron, &domain, &[1.0, 4.0, 0.25], &[0.9]);
+        let value = |x: &[f64]| dot(&point.a, x) - point.b[0];
+        assert!((value(&point.x) - 0.4).abs() < 1e-14 && (value(&from.x) - 0.2).abs() < 1e-14);
+        assert_eq!((point.residual, point.a[1]), (0.4, -0.2));
+        // Across the step, in the metric of the weights: w·s·d = 0 for d = (0.25, 0, 0.5).
+        let along = 0.25 * (point.a[0] - 0.3) + 0.5 * (point.a[2] - 0.1);
+        assert!(along.abs() < 1e-14, "{along}");
+        assert!(point.by_secant && !from.by_secant);
     }
 }

@@ -6,8 +6,10 @@
 //! - [`LeastDistance`]: the quadratic program behind every step.
 //! - `feasible`: from starts to answers (Levenberg–Marquardt in the box).
 //! - [`solve`]: starts, both phases, and the choice among what was found.
+//! - `refine`: from single to double precision.
 //! - `nearest`: from answers to nearest answers (sequential quadratic programming).
 
+mod approach;
 mod components;
 mod distinct;
 mod feasible;
@@ -19,6 +21,7 @@ mod norm;
 mod oracle;
 mod peel;
 mod pursue;
+mod refine;
 mod solver;
 mod starts;
 mod tournament;
@@ -28,6 +31,6 @@ pub use goal::{Goal, Polyhedron};
 pub use lane::Domain;
 pub use least_distance::LeastDistance;
 pub use norm::Norm;
-pub use oracle::{Evaluations, Linearised, Oracle, Seen};
+pub use oracle::{Engines, Evaluations, Linearised, Oracle, Seen};
 pub use peel::{Peeled, PeeledGoal, peel};
 pub use solver::{Found, Options, QueryResult, solve};

@@ -5,12 +5,15 @@ use netinverse_linalg::{Matrix, singular_values};
 use netinverse_network::Network;
 use rayon::prelude::*;
 
+use super::approach::approach;
 use super::components::{Components, Walking, join_components};
 use super::distinct::components_first;
 use super::feasible::{FeasibleOptions, make_feasible};
-use super::lane::Lane;
+use super::lane::{Lane, Standing, linearise, linearise_guessed};
 use super::nearest::{Nearness, make_nearest};
+use super::oracle::{Engines, Precision};
 use super::pursue::{Pursuit, next_attempts};
+use super::refine::refine;
 use super::starts::{Pool, start};
 use super::tournament::Race;
 use super::{Domain, Evaluations, Goal, Norm, Oracle, Seen};
@@ -33,7 +36,8 @@ pub struct Options {
     /// Whether each answer is moved to the nearest one of its component. When several are asked for, only the
     /// first is, and only roughly.
     pub nearest: bool,
-    /// Further attempts at a nearer answer, beside the nearest one found; when one nearest answer is asked for.
+    /// Further attempts at a nearer answer, from points of the box whose outputs are near the goal where there are such
+    /// points, and beside the nearest one found; when one nearest answer is asked for.
     pub restarts: usize,
     /// Evaluations that a query may spend on the way from points inside its goal to a nearest answer, where there are
     /// such points (of `data`, or of the box); when one nearest answer is asked for.
@@ -45,6 +49,8 @@ pub struct Options {
     /// Inputs to start from, besides the reference and quasi-random ones: rows of data. They are evaluated once for all
     /// queries.
     pub data: Vec<Vec<f64>>,
+    /// Whether answers are given with their outputs and ranks; who replays them anyway needs only where they are.
+    pub describe: bool,
 }
 
 impl Options {
@@ -63,6 +69,7 @@ impl Options {
             steps: 60,
             batch: 4096,
             data: Vec::new(),
+            describe: true,
         }
     }
 }
@@ -72,7 +79,8 @@ impl Options {
 pub struct Found {
     /// The input.
     pub x: Vec<f64>,
-    /// f(x), by the forward pass in f64.
+    /// f(x), by the forward pass in f64; empty, like the following but for distance and component, where answers are not
+    /// described.
     pub y: Vec<f64>,
     /// The residual of the goal.
     pub residual: f64,
@@ -125,23 +133,26 @@ pub fn solve(
     let group = (options.batch / wave).max(1);
     progress.stage("inverting", Some(goals.len() as u64));
     let covers = options.starts > 0 || (options.nearest && options.count == 1);
-    let pool = covers.then(|| Pool::new(network, domain, budget.seed())).flatten();
-    let data = Pool::of(network, domain, &options.data);
+    let engines = Engines::new(network, domain, budget.seed());
+    let pool = covers.then(|| Pool::new(&engines, domain, budget.seed())).flatten();
+    let data = Pool::of(engines.double(), domain, &options.data);
     let mut results = Vec::with_capacity(goals.len());
     for first in (0..goals.len()).step_by(group) {
         let range = first..(first + group).min(goals.len());
+        let own: Vec<u64> = range.clone().map(|query| query as u64).collect();
         let part = Group {
-            network,
+            engines: &engines,
             domain,
             goals: &goals[range.clone()],
             near: &near[range.clone()],
             tolerance: &options.tolerance[range.clone()],
+            own: &own,
             options,
             pool: pool.as_ref(),
             pool_cost: pool.as_ref().map_or(0, |pool| pool.cost(goals.len())),
             data: data.as_ref(),
             data_cost: data.as_ref().or(pool.as_ref()).map_or(0, |pool| pool.cost(goals.len())),
-            first,
+            noise: engines.noise(),
         };
         results.extend(part.solve(budget, wave));
         let solved = results.iter().filter(|result| !result.answers.is_empty()).count();
@@ -152,22 +163,46 @@ pub fn solve(
 
 /// Steps of a quasi-random start towards its goal at most.
 const WAVE_STEPS: usize = 24;
+/// Attempts at a nearest answer from points of the pool.
+const POOL_STARTS: usize = 3;
+/// Attempts at a nearest answer end when a step promises less than this share of the distance; the best of them goes on to
+/// the second share, where it is in single precision.
+const FIRST_GAIN: f64 = 3e-3;
+const ROUGH_GAIN: f64 = 1e-4;
 /// Evaluations that the first of several answers may spend on being near.
 const SEVERAL_STEPS: usize = 16;
 
+/// In single precision a point is on the fibre when its residual is at most this many times the noise.
+const ABOVE_NOISE: f64 = 16.0;
+/// A query is searched again in double precision when single precision came as near as this many times that.
+const WORTH_DOUBLE: f64 = 1e3;
+
 struct Group<'a> {
-    network: &'a Network,
+    engines: &'a Engines,
     domain: &'a Domain,
     goals: &'a [Goal],
     near: &'a [Vec<f64>],
     tolerance: &'a [f64],
+    /// The positions of the queries in the command: they seed their starts.
+    own: &'a [u64],
     options: &'a Options,
     pool: Option<&'a Pool>,
     pool_cost: u64,
     data: Option<&'a Pool>,
     data_cost: u64,
-    /// The position of the group's first query in the command: seeds its starts.
-    first: usize,
+    /// By how much outputs are off where the search is in single precision; absent where it is not.
+    noise: Option<f64>,
+}
+
+/// Where lanes begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Begin {
+    /// At the reference, or where something nearer to it may be.
+    Near,
+    /// At the nearest answer found.
+    Best,
+    /// Where outputs are near the goal, or anywhere.
+    Anywhere,
 }
 
 /// How far the search of a query is.
@@ -185,7 +220,37 @@ struct Search {
 
 impl Group<'_> {
     fn solve(&self, budget: &Budget, wave: usize) -> Vec<QueryResult> {
-        let mut oracle = Oracle::new(self.network, self.goals);
+        let mut results = self.attempt(budget, wave);
+        if self.noise.is_none() {
+            return results;
+        }
+        // Where single precision ended next to an answer and none was found, it may have been what kept it from one.
+        let close = WORTH_DOUBLE * self.search_tolerance();
+        let again: Vec<usize> = (0..results.len())
+            .filter(|&query| {
+                let result = &results[query];
+                let near = result.best.as_ref().is_some_and(|best| best.residual <= close);
+                result.answers.is_empty() && result.stopped.is_none() && near
+            })
+            .collect();
+        if again.is_empty() {
+            return results;
+        }
+        let goals: Vec<Goal> = again.iter().map(|&query| self.goals[query].clone()).collect();
+        let near: Vec<Vec<f64>> = again.iter().map(|&query| self.near[query].clone()).collect();
+        let tolerance: Vec<f64> = again.iter().map(|&query| self.tolerance[query]).collect();
+        let own: Vec<u64> = again.iter().map(|&query| self.own[query]).collect();
+        let rest =
+            Group { goals: &goals, near: &near, tolerance: &tolerance, own: &own, noise: None, ..*self };
+        for (&query, mut result) in again.iter().zip(rest.attempt(budget, wave)) {
+            result.evaluations.add(results[query].evaluations);
+            results[query] = result;
+        }
+        results
+    }
+
+    fn attempt(&self, budget: &Budget, wave: usize) -> Vec<QueryResult> {
+        let mut oracle = Oracle::new(self.engines, self.goals);
         let queries = self.goals.len();
         let mut found: Vec<Vec<Lane>> = vec![Vec::new(); queries];
         let mut components: Vec<Components> = vec![Components::default(); queries];
@@ -203,13 +268,18 @@ impl Group<'_> {
         if self.options.nearest && self.options.count == 1 {
             self.run_from_inside(&mut oracle, &mut found, &stop);
         }
+        oracle.set_precision(self.precision());
         // Where nothing was inside, the reference is where to begin.
-        let mut ranked = pursuit.rank(&mut oracle, &|query| found[query].is_empty());
+        let outside: Vec<bool> = found.iter().map(Vec::is_empty).collect();
+        let mut ranked = pursuit.rank(&mut oracle, &|query| outside[query]);
         for attempt in 0..2 {
-            let lanes = next_attempts(&mut ranked, attempt, &|query| {
+            let mut lanes = next_attempts(&mut ranked, attempt, &|query| {
                 self.incumbent(&found[query]).map(|best| best.0)
             });
-            self.run(&mut oracle, lanes, &scale, true, &mut found, &stop);
+            if attempt == 0 {
+                self.add_near_starts(&mut oracle, &outside, &mut lanes);
+            }
+            self.run(&mut oracle, lanes, &scale, Begin::Near, &mut found, &stop);
         }
 
         let mut searches: Vec<Search> = (0..queries).map(|_| Search::default()).collect();
@@ -222,35 +292,43 @@ impl Group<'_> {
             if lanes.is_empty() {
                 break;
             }
-            self.run(&mut oracle, lanes, &scale, false, &mut found, &stop);
+            self.run(&mut oracle, lanes, &scale, Begin::Anywhere, &mut found, &stop);
         }
         if self.options.nearest && self.options.count == 1 {
-            for index in 0..self.options.restarts {
+            for index in self.pool_starts()..self.options.restarts {
                 let beside = |lanes: &Vec<Lane>| {
                     let (distance, best) = self.incumbent(lanes)?;
-                    let own = (self.first + best.query) as u64;
+                    let own = self.own[best.query];
                     (distance > 0.0).then(|| pursuit.beside(best, index, budget.seed(), own))
                 };
                 let lanes: Vec<Lane> = found.iter().filter_map(beside).collect();
                 if stop() || lanes.is_empty() {
                     break;
                 }
-                self.run(&mut oracle, lanes, &scale, true, &mut found, &stop);
+                self.run(&mut oracle, lanes, &scale, Begin::Near, &mut found, &stop);
+            }
+            let best = |lanes: &Vec<Lane>| {
+                let (distance, best) = self.incumbent(lanes)?;
+                (distance > 0.0 && best.standing == Standing::Rough).then(|| best.clone())
+            };
+            let lanes: Vec<Lane> = found.iter().filter_map(best).collect();
+            if !stop() && !lanes.is_empty() {
+                self.run(&mut oracle, lanes, &scale, Begin::Best, &mut found, &stop);
             }
         }
 
-        let answers: Vec<(Vec<Found>, f64)> = found
-            .par_iter()
-            .zip(&components)
-            .enumerate()
-            .map(|(query, (lanes, components))| self.choose(query, lanes, components))
-            .collect();
+        let mut answers = self.confirm(&mut oracle, &mut found, &components, &scale);
+        if self.options.describe {
+            self.describe(&mut oracle, &mut answers);
+        }
         answers
             .into_iter()
             .zip(&components)
             .enumerate()
-            .map(|(query, ((mut answers, radius), components))| {
-                self.replay(&mut oracle, query, &mut answers);
+            .map(|(query, ((answers, radius), components))| {
+                if answers.is_empty() {
+                    oracle.settle_best(query);
+                }
                 QueryResult {
                     stopped: if answers.len() < self.options.count { budget.stop() } else { None },
                     components: components.count().max(usize::from(!answers.is_empty())),
@@ -261,6 +339,91 @@ impl Group<'_> {
                 }
             })
             .collect()
+    }
+
+    /// The answers of every query, in double precision. What was found in single precision is refined when it is
+    /// picked, and others are picked where that fails.
+    fn confirm(
+        &self,
+        oracle: &mut Oracle<'_>,
+        found: &mut [Vec<Lane>],
+        components: &[Components],
+        scale: &[f64],
+    ) -> Vec<(Vec<Found>, f64)> {
+        loop {
+            let chosen: Vec<(Vec<usize>, f64)> = found
+                .par_iter()
+                .zip(components)
+                .enumerate()
+                .map(|(query, (lanes, components))| {
+                    let (order, picked, radius) = self.pick(query, lanes, components);
+                    (picked.into_iter().map(|position| order[position]).collect(), radius)
+                })
+                .collect();
+            let rough: Vec<(usize, usize)> = chosen
+                .iter()
+                .enumerate()
+                .flat_map(|(query, (picked, _))| picked.iter().map(move |&index| (query, index)))
+                .filter(|&(query, index)| found[query][index].standing == Standing::Rough)
+                .collect();
+            if rough.is_empty() {
+                oracle.set_precision(Precision::Double);
+                return found
+                    .iter()
+                    .zip(chosen)
+                    .zip(components)
+                    .enumerate()
+                    .map(|(query, ((lanes, (picked, radius)), components))| {
+                        (self.found(query, lanes, &picked, components), radius)
+                    })
+                    .collect();
+            }
+            let mut lanes: Vec<Lane> =
+                rough.iter().map(|&(query, index)| std::mem::take(&mut found[query][index])).collect();
+            oracle.set_precision(self.precision());
+            refine(oracle, &mut lanes, self.domain, scale, self.tolerance, self.options.steps);
+            for ((query, index), lane) in rough.into_iter().zip(lanes) {
+                found[query][index] = lane;
+            }
+        }
+    }
+
+    /// Attempts at a nearest answer that the pool gives.
+    fn pool_starts(&self) -> usize {
+        match self.pool {
+            Some(_) if self.options.nearest && self.options.count == 1 => {
+                POOL_STARTS.min(self.options.restarts)
+            }
+            // Of several answers the first need not be the nearest of all.
+            Some(_) if self.options.nearest => 1,
+            _ => 0,
+        }
+    }
+
+    /// Lanes from the points of the pool that are nearest to the references of the wanted queries, of those whose outputs
+    /// are near their goals.
+    fn add_near_starts(&self, oracle: &mut Oracle<'_>, wanted: &[bool], lanes: &mut Vec<Lane>) {
+        let (Some(pool), count) = (self.pool, self.pool_starts()) else { return };
+        if count == 0 {
+            return;
+        }
+        let starts: Vec<Vec<Lane>> = (0..self.goals.len())
+            .into_par_iter()
+            .with_min_len(16)
+            .map(|query| {
+                if !wanted[query] {
+                    return Vec::new();
+                }
+                let near = pool.near(&self.goals[query], count, &|x| self.distance(query, x));
+                near.into_iter().map(|(alternative, x)| Lane::new(query, alternative, x)).collect()
+            })
+            .collect();
+        for (query, starts) in starts.into_iter().enumerate() {
+            if !starts.is_empty() {
+                oracle.charge(query, self.pool_cost);
+                lanes.extend(starts);
+            }
+        }
     }
 
     /// The next wave of starts of a query.
@@ -277,7 +440,9 @@ impl Group<'_> {
         let wave = wave.min(self.options.starts - search.used);
         let pool = search.pool.get_or_insert_with(|| {
             let Some(pool) = self.pool else { return Vec::new() };
-            oracle.charge(query, self.pool_cost);
+            if self.pool_starts() == 0 {
+                oracle.charge(query, self.pool_cost);
+            }
             let mut starts = pool.starts(self.domain, goal, self.options.starts);
             starts.reverse();
             starts
@@ -285,7 +450,7 @@ impl Group<'_> {
         for _ in 0..wave {
             let (alternative, x) = pool.pop().unwrap_or_else(|| {
                 let index = search.used as u64;
-                let own = (self.first + query) as u64;
+                let own = self.own[query];
                 (
                     search.used % goal.alternatives.len(),
                     start(self.domain, &self.near[query], index, seed, own),
@@ -300,25 +465,71 @@ impl Group<'_> {
     fn run(
         &self,
         oracle: &mut Oracle<'_>,
-        mut lanes: Vec<Lane>,
+        lanes: Vec<Lane>,
         scale: &[f64],
-        references: bool,
+        begin: Begin,
         found: &mut [Vec<Lane>],
         stop: &dyn Fn() -> bool,
     ) {
         // Of many starts, those that crawl are not worth waiting for.
-        let steps = if references { self.options.steps } else { self.options.steps.min(WAVE_STEPS) };
-        let options = FeasibleOptions { tolerance: self.strictest(), steps };
-        let nearness = self.nearness();
+        let steps = match begin {
+            Begin::Near | Begin::Best => self.options.steps,
+            Begin::Anywhere => self.options.steps.min(WAVE_STEPS),
+        };
+        let tolerance = self.search_tolerance();
+        let secants = self.noise.is_some();
+        let options = FeasibleOptions { tolerance, steps, secants };
+        let mut nearness = self.nearness_at(tolerance);
+        if begin != Begin::Best && self.options.count == 1 {
+            nearness.gain = FIRST_GAIN;
+        } else if self.noise.is_some() {
+            nearness.gain = nearness.gain.max(ROUGH_GAIN);
+        }
         let bounds: Vec<f64> =
             found.iter().map(|lanes| self.incumbent(lanes).map_or(f64::INFINITY, |best| best.0)).collect();
         let near = |query: usize| (&self.near[query][..], bounds[query]);
+        let nearest = self.options.nearest && (begin != Begin::Anywhere || self.options.count == 1);
+        let on_curves = |lane: &Lane| {
+            let polyhedron = &self.goals[lane.query].alternatives[lane.alternative];
+            polyhedron.equations == polyhedron.len()
+        };
+        // To equations a lane goes by way of the reference, and is feasible in the end.
+        let (direct, mut lanes): (Vec<Lane>, Vec<Lane>) =
+            lanes.into_iter().partition(|lane| nearest && begin != Begin::Anywhere && on_curves(lane));
         make_feasible(oracle, &mut lanes, self.domain, scale, &options, stop);
-        if self.options.nearest && (references || self.options.count == 1) {
-            make_nearest(oracle, &mut lanes, self.domain, &nearness, &near, stop);
+        if self.options.count > 1 || nearest {
+            // What goes on from here needs the rows themselves.
+            lanes.retain(|lane| lane.at.residual <= tolerance);
+            linearise_guessed(oracle, &mut lanes, self.domain);
         }
-        for lane in lanes {
-            if lane.at.residual <= self.tolerance[lane.query] {
+        if nearest {
+            let (mut curves, mut rest): (Vec<Lane>, Vec<Lane>) = lanes.into_iter().partition(on_curves);
+            make_nearest(oracle, &mut rest, self.domain, &self.nearness_at(tolerance), &near, stop);
+            let (known, mut new): (Vec<Lane>, Vec<Lane>) =
+                direct.into_iter().partition(|lane| lane.at.residual.is_finite());
+            linearise(oracle, &mut new, self.domain);
+            curves.extend(known);
+            curves.extend(new);
+            approach(oracle, &mut curves, self.domain, &nearness, &near, stop);
+            // Where no lane of a query ended on the fibre, they go there without regard to distance.
+            let mut solved: Vec<bool> = found.iter().map(|lanes| !lanes.is_empty()).collect();
+            for lane in curves.iter().filter(|lane| lane.at.residual <= tolerance) {
+                solved[lane.query] = true;
+            }
+            let (mut far, near): (Vec<Lane>, Vec<Lane>) =
+                curves.into_iter().partition(|lane| !solved[lane.query]);
+            make_feasible(oracle, &mut far, self.domain, scale, &options, stop);
+            lanes = near;
+            lanes.extend(far);
+            lanes.extend(rest);
+        }
+        let (standing, exact) = match self.noise {
+            Some(_) => (Standing::Rough, false),
+            None => (Standing::Exact, true),
+        };
+        for mut lane in lanes {
+            if lane.at.residual <= if exact { self.tolerance[lane.query] } else { tolerance } {
+                lane.standing = standing;
                 found[lane.query].push(lane);
             }
         }
@@ -336,11 +547,16 @@ impl Group<'_> {
             pool,
             charge: self.data_cost,
         };
-        for lane in race.run(oracle, stop) {
+        for mut lane in race.run(oracle, stop) {
             if lane.at.residual <= self.tolerance[lane.query] {
+                lane.standing = Standing::Exact;
                 found[lane.query].push(lane);
             }
         }
+    }
+
+    fn nearness_at(&self, tolerance: f64) -> Nearness<'_> {
+        Nearness { tolerance, ..self.nearness() }
     }
 
     fn nearness(&self) -> Nearness<'_> {
@@ -359,6 +575,16 @@ impl Group<'_> {
     fn incumbent<'l>(&self, lanes: &'l [Lane]) -> Option<(f64, &'l Lane)> {
         let distances = lanes.iter().map(|lane| (self.distance(lane.query, &lane.at.x), lane));
         distances.reduce(|best, next| if next.0 < best.0 { next } else { best })
+    }
+
+    /// The precision of the search.
+    fn precision(&self) -> Precision {
+        if self.noise.is_some() { Precision::Single } else { Precision::Double }
+    }
+
+    /// The residual at which the search takes a point for an answer: what single precision can tell, where it is used.
+    fn search_tolerance(&self) -> f64 {
+        self.noise.map_or(self.strictest(), |noise| (ABOVE_NOISE * noise).max(self.strictest()))
     }
 
     /// One tolerance serves the batch: the strictest, which quadratic convergence makes nearly free.
@@ -381,7 +607,9 @@ impl Group<'_> {
             let walking = Walking {
                 domain: self.domain,
                 separation: self.options.separation,
-                tolerance: 1e3 * self.strictest(),
+                weights: &step_weights(self.domain),
+                secants: self.noise.is_some(),
+                tolerance: self.noise.map_or(1e3 * self.strictest(), |_| self.search_tolerance()),
             };
             // The second round is for those that the shortest links did not join.
             for _ in 0..2 {
@@ -406,7 +634,8 @@ impl Group<'_> {
     /// The lanes of a query by distance, and the positions of the answers among them with the radius.
     fn pick(&self, query: usize, lanes: &[Lane], components: &Components) -> (Vec<usize>, Vec<usize>, f64) {
         let distances: Vec<f64> = lanes.iter().map(|lane| self.distance(query, &lane.at.x)).collect();
-        let mut order: Vec<usize> = (0..lanes.len()).collect();
+        let mut order: Vec<usize> =
+            (0..lanes.len()).filter(|&index| lanes[index].standing != Standing::Lost).collect();
         order.sort_by(|&a, &b| distances[a].total_cmp(&distances[b]));
         let points: Vec<&[f64]> = order.iter().map(|&index| &lanes[index].at.x[..]).collect();
         let own: Vec<usize> = order.iter().map(|&index| components.root(index)).collect();
@@ -418,53 +647,62 @@ impl Group<'_> {
         self.options.norm.distance(x, &self.near[query], self.options.weights.as_deref())
     }
 
-    /// The answers of a query among the lanes that ended feasible.
-    fn choose(&self, query: usize, lanes: &[Lane], components: &Components) -> (Vec<Found>, f64) {
-        let (order, picked, radius) = self.pick(query, lanes, components);
+    /// The answers of a query: the lanes picked, where they stand.
+    fn found(&self, query: usize, lanes: &[Lane], picked: &[usize], components: &Components) -> Vec<Found> {
         let mut names: Vec<usize> = Vec::new();
-        let found = picked.iter().map(|&position| {
-            let lane = &lanes[order[position]];
-            let root = components.root(order[position]);
+        let found = picked.iter().map(|&index| {
+            let root = components.root(index);
             let component = names.iter().position(|&name| name == root).unwrap_or_else(|| {
                 names.push(root);
                 names.len() - 1
             });
+            let x = lanes[index].at.x.clone();
             Found {
-                x: lane.at.x.clone(),
+                distance: self.distance(query, &x),
+                x,
                 y: Vec::new(),
                 residual: f64::INFINITY,
-                distance: self.distance(query, &lane.at.x),
                 rank: 0,
                 sigma_min: 0.0,
                 fibre_dimension: 0,
                 component,
             }
         });
-        (found.collect(), radius)
+        found.collect()
     }
 
     /// Evaluates the answers once more, for what is reported.
-    fn replay(&self, oracle: &mut Oracle<'_>, query: usize, answers: &mut [Found]) {
-        if answers.is_empty() {
-            return;
-        }
+    fn describe(&self, oracle: &mut Oracle<'_>, answers: &mut [(Vec<Found>, f64)]) {
         let (n, m) = (oracle.input_size(), oracle.output_size());
-        let x: Vec<f64> = answers.iter().flat_map(|answer| answer.x.iter().copied()).collect();
-        let (mut y, mut jacobian) = (Vec::new(), Vec::new());
-        oracle.jacobian(&vec![query; answers.len()], &x, &mut y, &mut jacobian);
         let free: Vec<usize> = (0..n).filter(|&i| self.domain.lower[i] < self.domain.upper[i]).collect();
-        for (row, answer) in answers.iter_mut().enumerate() {
-            answer.y = y[row * m..(row + 1) * m].to_vec();
-            answer.residual = self.goals[query].residual(&answer.y);
-            let own = &jacobian[row * m * n..(row + 1) * m * n];
-            let spectrum = singular_values(&Matrix::from_fn(m, free.len(), |k, i| own[k * n + free[i]]));
-            let largest = spectrum.first().copied().unwrap_or(0.0);
-            let threshold = m.max(free.len()) as f64 * f64::EPSILON * largest;
-            answer.rank = spectrum.iter().filter(|&&s| s > threshold).count();
-            answer.sigma_min = spectrum.last().copied().unwrap_or(0.0);
-            answer.fibre_dimension = free.len() - answer.rank;
+        let mut all: Vec<(usize, &mut Found)> = answers
+            .iter_mut()
+            .enumerate()
+            .flat_map(|(query, (found, _))| found.iter_mut().map(move |answer| (query, answer)))
+            .collect();
+        let (mut y, mut jacobian) = (Vec::new(), Vec::new());
+        for part in all.chunks_mut(jacobians_at_a_time(n, m)) {
+            let queries: Vec<usize> = part.iter().map(|(query, _)| *query).collect();
+            let x: Vec<f64> = part.iter().flat_map(|(_, answer)| answer.x.iter().copied()).collect();
+            oracle.jacobian(&queries, &x, &mut y, &mut jacobian);
+            let rows = y.par_chunks(m).zip(jacobian.par_chunks(m * n));
+            part.par_iter_mut().zip(rows).with_min_len(16).for_each(|((query, answer), (y, own))| {
+                answer.y = y.to_vec();
+                answer.residual = self.goals[*query].residual(y);
+                let spectrum = singular_values(&Matrix::from_fn(m, free.len(), |k, i| own[k * n + free[i]]));
+                let largest = spectrum.first().copied().unwrap_or(0.0);
+                let threshold = m.max(free.len()) as f64 * f64::EPSILON * largest;
+                answer.rank = spectrum.iter().filter(|&&s| s > threshold).count();
+                answer.sigma_min = spectrum.last().copied().unwrap_or(0.0);
+                answer.fibre_dimension = free.len() - answer.rank;
+            });
         }
     }
+}
+
+/// Whole Jacobians that are held at a time.
+pub(crate) fn jacobians_at_a_time(n: usize, m: usize) -> usize {
+    ((1 << 22) / (n * m).max(1)).max(1)
 }
 
 /// Weights that make a step scale-free: an input's step is measured against the width of its bounds.

@@ -1,9 +1,9 @@
 //! Where attempts begin.
 
 use netinverse_base::Rng;
-use netinverse_network::{Evaluator, Network};
+use netinverse_network::Evaluator;
 
-use super::{Domain, Goal};
+use super::{Domain, Engines, Goal};
 
 /// Dimensions for which the Sobol sequence is used; beyond it pseudo-random points are as good.
 const SOBOL_DIMENSIONS: usize = 64;
@@ -48,9 +48,11 @@ impl Pool {
     const POINTS: usize = 1024;
     /// The share of the pool that is near enough to a goal to start from.
     const SHARE: usize = 10;
+    /// And the share that is so near that what counts among them is where they are.
+    const CLOSE: usize = 40;
 
     /// A pool, where the box is bounded and has few enough dimensions to be covered.
-    pub(crate) fn new(network: &Network, domain: &Domain, seed: u64) -> Option<Self> {
+    pub(crate) fn new(engines: &Engines, domain: &Domain, seed: u64) -> Option<Self> {
         let n = domain.lower.len();
         let bounded = domain.lower.iter().chain(&domain.upper).all(|bound| bound.is_finite());
         if !bounded || n > SOBOL_DIMENSIONS {
@@ -60,20 +62,21 @@ impl Pool {
         let x: Vec<f64> = (0..Self::POINTS as u64)
             .flat_map(|index| start(domain, &centre, index, seed, u64::MAX))
             .collect();
-        Some(Self::evaluate(network, x))
+        let y = engines.forward(&x);
+        Some(Pool { x, y, points: Self::POINTS })
     }
 
     /// A pool of given rows, brought into the box.
-    pub(crate) fn of(network: &Network, domain: &Domain, rows: &[Vec<f64>]) -> Option<Self> {
+    pub(crate) fn of(evaluator: &Evaluator<f64>, domain: &Domain, rows: &[Vec<f64>]) -> Option<Self> {
         let mut x: Vec<f64> = rows.concat();
         x.chunks_mut(domain.lower.len()).for_each(|row| domain.clip(row));
-        (!rows.is_empty()).then(|| Self::evaluate(network, x))
+        (!rows.is_empty()).then(|| Self::evaluate(evaluator, x))
     }
 
-    fn evaluate(network: &Network, x: Vec<f64>) -> Self {
-        let points = x.len() / network.input_size();
-        let mut y = vec![0.0; points * network.output_size()];
-        Evaluator::<f64>::new(network).forward(&x, &mut y);
+    fn evaluate(evaluator: &Evaluator<f64>, x: Vec<f64>) -> Self {
+        let points = x.len() / evaluator.input_size();
+        let mut y = vec![0.0; points * evaluator.output_size()];
+        evaluator.forward(&x, &mut y);
         Pool { x, y, points }
     }
 
@@ -111,10 +114,25 @@ impl Pool {
         found
     }
 
-    /// Starts for a goal: `alternative` and x. The best tenth of the pool, the best one first, then always the one
-    /// farthest (in widths of the box) from those before it, up to `count`.
-    pub(crate) fn starts(&self, domain: &Domain, goal: &Goal, count: usize) -> Vec<(usize, Vec<f64>)> {
-        let n = domain.lower.len();
+    /// Starts for the nearest answer of a goal: `alternative` and x. Of the points whose outputs are nearest to the goal, those
+    /// nearest to the reference by `distance`.
+    pub(crate) fn near(
+        &self,
+        goal: &Goal,
+        count: usize,
+        distance: &dyn Fn(&[f64]) -> f64,
+    ) -> Vec<(usize, Vec<f64>)> {
+        let n = self.x.len() / self.points;
+        let at = |index: usize| &self.x[index * n..(index + 1) * n];
+        let ranked = self.ranked(goal, (self.points / Self::CLOSE).max(count));
+        let mut near: Vec<(f64, usize, usize)> =
+            ranked.into_iter().map(|(_, index, own)| (distance(at(index)), index, own)).collect();
+        near.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        near.into_iter().take(count).map(|(_, index, own)| (own, at(index).to_vec())).collect()
+    }
+
+    /// The points whose outputs are nearest to a goal, the nearest first: residual, index and alternative.
+    fn ranked(&self, goal: &Goal, count: usize) -> Vec<(f64, usize, usize)> {
         let m = self.y.len() / self.points;
         let mut ranked: Vec<(f64, usize, usize)> = self
             .y
@@ -125,8 +143,21 @@ impl Pool {
                 (residual, index, alternative)
             })
             .collect();
-        ranked.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        ranked.truncate((self.points / Self::SHARE).max(1));
+        let order =
+            |a: &(f64, usize, usize), b: &(f64, usize, usize)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
+        if count < ranked.len() {
+            ranked.select_nth_unstable_by(count, order);
+            ranked.truncate(count);
+        }
+        ranked.sort_unstable_by(order);
+        ranked
+    }
+
+    /// Starts for a goal: `alternative` and x. The best tenth of the pool, the best one first, then always the one
+    /// farthest (in widths of the box) from those before it, up to `count`.
+    pub(crate) fn starts(&self, domain: &Domain, goal: &Goal, count: usize) -> Vec<(usize, Vec<f64>)> {
+        let n = domain.lower.len();
+        let ranked = self.ranked(goal, (self.points / Self::SHARE).max(1));
         let at = |position: usize| &self.x[ranked[position].1 * n..(ranked[position].1 + 1) * n];
         let gap = |a: usize, b: usize| -> f64 {
             let widths = domain.lower.iter().zip(&domain.upper).map(|(l, u)| (u - l).max(f64::MIN_POSITIVE));
@@ -184,6 +215,23 @@ mod tests {
         let starts: Vec<f64> =
             pool.starts(&domain, &Goal::one(goal), 3).into_iter().map(|(_, x)| x[0]).collect();
         assert_eq!(starts, [40.0, 35.0, 44.0]);
+    }
+
+    #[test]
+    fn near_starts_are_near_the_goal_first_and_the_reference_then() {
+        let x: Vec<f64> = (0..100).map(f64::from).collect();
+        let pool = pool(&x, &x.iter().map(|x| [x - 40.0, 0.0, 0.0]).collect::<Vec<_>>());
+        let goal = Goal::one(Polyhedron::point(&[0.0, 0.0, 0.0]));
+        // Three outputs are nearest to the goal: those of 40, 39 and 41. Of them 41 is nearest to 70, though 70 is nearer.
+        let near = |count: usize| -> Vec<f64> {
+            pool.near(&goal, count, &|x| (x[0] - 70.0).abs()).into_iter().map(|(_, x)| x[0]).collect()
+        };
+        assert_eq!(near(3), [41.0, 40.0, 39.0]);
+        assert_eq!(
+            near(1),
+            [40.0],
+            "a fortieth of the pool is two points: 40 and the first of those beside it"
+        );
     }
 
     #[test]
