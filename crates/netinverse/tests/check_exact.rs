@@ -78,6 +78,19 @@ fn points_segments_and_plateaus_are_confirmed() {
 }
 
 #[test]
+fn targets_with_more_outputs_than_inputs_are_confirmed() {
+    // A value that the network has to within rounding: nothing has it in truth, and doubles see a point.
+    for seed in 0..6 {
+        for sizes in [vec![2, 10, 3], vec![1, 6, 2], vec![2, 8, 6, 4], vec![3, 6, 3]] {
+            let layers = Layers::random(&sizes, Function::Relu, seed);
+            let x = [0.1, 0.2, -0.3];
+            let y: Vec<String> = layers.forward(&x[..sizes[0]]).iter().map(f64::to_string).collect();
+            confirmed(&layers, &[&format!("--target={}", y.join(",")), "--bounds", "-1,1"]);
+        }
+    }
+}
+
+#[test]
 fn empty_contradictory_and_fixed_questions_are_confirmed() {
     for asked in ["y0 >= 100", "y0 >= 1 && x0 >= 2", "x0 >= 0.1", "y0 >= 0 && y0 <= 0"] {
         confirmed(&corner(), &["--where", asked, "--bounds", "0,1", "--exact"]);

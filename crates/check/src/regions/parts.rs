@@ -146,6 +146,10 @@ fn part(walls: Vec<Arc<Wall>>, cell: &Cell, region: usize) -> Option<Part> {
     let Cell { walls, lower, upper, .. } = own;
     let mut polytope = Polytope::new(&walls, &lower, &upper);
     let inside = polytope.inside();
+    // More equations than inputs may leave a point in doubles, and none in truth.
+    if !inside.tight.is_empty() && polytope.is_empty_exactly() {
+        return None;
+    }
     let free: Vec<usize> = (0..lower.len()).filter(|&i| lower[i] < upper[i]).collect();
     let flat: Vec<usize> =
         inside.tight.iter().copied().filter(|&k| polytope.is_within(&walls[k].opposite(false))).collect();

@@ -107,6 +107,16 @@ impl<'a, W: Borrow<Wall>> Polytope<'a, W> {
         self.follows_exactly(&ExactForm::of(&zeros, 0.0), &dual, true)
     }
 
+    /// Whether there is no point, by the program without rounding: for walls that miss each other by less than doubles tell.
+    pub(super) fn is_empty_exactly(&self) -> bool {
+        let zero = ExactForm::of(&vec![0.0; self.lower.len()], 0.0);
+        let multipliers = match self.program(&zero, &[]) {
+            Some(Exactly::NoPoint(multipliers)) => multipliers,
+            _ => return false,
+        };
+        follows_inside(&zero, true, self.walls.iter().map(Borrow::borrow).zip(multipliers), self.lower, self.upper)
+    }
+
     /// Whether some strict wall is 0 or less on all of the polytope.
     fn no_point_but_on_faces(&mut self) -> bool {
         (0..self.walls.len()).any(|k| {
