@@ -11,7 +11,7 @@
 //! γ is that of its whole length ([`Step::back_terms`](crate::program::Step)). What underflows in a coefficient adds no more
 //! than [`UNDERFLOW`](crate::rounding::UNDERFLOW) times the value that it multiplies.
 
-use pulp::Arch;
+use netinverse_linalg::vectorised;
 
 use crate::map::padded;
 use crate::program::{Kind, Program};
@@ -169,7 +169,7 @@ pub(crate) fn push(program: &Program, workspace: &mut Workspace, seeds: &Seeds, 
 
 /// Σ λ b, Σ |λ b| and Σ |λ| scale.
 fn affine_terms(own: &[f64], bias: &[f64], scale: &[f64]) -> (f64, f64, f64) {
-    Arch::new().dispatch(
+    vectorised(
         #[inline(always)]
         || {
             let (mut sum, mut magnitude, mut error) = ([0.0; 8], [0.0; 8], [0.0; 8]);
@@ -189,7 +189,7 @@ fn affine_terms(own: &[f64], bias: &[f64], scale: &[f64]) -> (f64, f64, f64) {
 
 /// `back += λ · slope` with the line that is on λ's side; Σ λ offset, its magnitudes, and Σ |λ| scale.
 fn through_lines(own: &[f64], lines: &Lines, scale: &[f64], back: &mut [f64]) -> (f64, f64, f64) {
-    Arch::new().dispatch(
+    vectorised(
         #[inline(always)]
         || {
             let (mut sum, mut magnitude, mut error) = ([0.0; 8], [0.0; 8], [0.0; 8]);

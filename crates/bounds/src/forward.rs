@@ -9,9 +9,8 @@
 //! box the form is off by at most γ Σ|wᵢ| ‖Mᵢ‖ with ‖M‖ = Σₖ|Mₖ| rₖ + |M₀|. The column of errors therefore starts from
 //! `eᵢ + γ (‖Mᵢ‖ + ‖Rᵢ‖)`, and the bias, with which the sums begin, adds γ |b|.
 
-use netinverse_linalg::{Interval, Sign};
+use netinverse_linalg::{Interval, Sign, vectorised};
 use netinverse_network::{Function, enclose};
-use pulp::Arch;
 
 use crate::lines;
 use crate::map::{Map, padded};
@@ -248,7 +247,7 @@ fn finish_linear(
         forms: gamma(width + rows + 16),
         inflate: inflation(rows + width + 8),
     };
-    Arch::new().dispatch(
+    vectorised(
         #[inline(always)]
         || {
             let ValueBounds { lower, upper, signed, absolute, affine, .. } = output;
@@ -371,7 +370,7 @@ fn function_lines(
     lines: &mut Lines,
 ) -> bool {
     if function == Function::Relu {
-        Arch::new().dispatch(
+        vectorised(
             #[inline(always)]
             || {
                 for j in 0..size {
@@ -407,7 +406,7 @@ fn function_forms(
     output: &mut ValueBounds,
     scale: &mut [f64],
 ) {
-    Arch::new().dispatch(
+    vectorised(
         #[inline(always)]
         || {
             output.affine = false;

@@ -28,5 +28,6 @@ pub use matrix::{Matrix, dot, norm};
 pub use product::{ROW_ALIGNMENT, Sign, add_selected_rows};
 pub use qr::Qr;
 pub use real::{Real, View, ViewMut};
+pub use simd::vectorised;
 pub use svd::{Precision, Svd, singular_values, singular_values_f32, symmetric_eigen};
 pub use window::{ConvShape, WindowShape};

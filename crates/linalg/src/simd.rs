@@ -26,6 +26,25 @@ pub(crate) fn dispatch<Op: WithSimd>(op: Op) -> Op::Output {
     ARCH.dispatch(op)
 }
 
+/// Runs a loop over numbers as compiled for the best instruction set of this processor: the closure, marked
+/// `#[inline(always)]` as what it calls, is vectorised by the compiler. It rounds operation by operation, the same on all.
+///
+/// `FnMut`, not `FnOnce`: of a closure that can be called again `call_once` is a function of its own, which is not always inlined,
+/// and one that is not is compiled for the least instruction set.
+#[inline]
+pub fn vectorised<R>(kernel: impl FnMut() -> R) -> R {
+    struct Loop<F>(F);
+    impl<R, F: FnMut() -> R> WithSimd for Loop<F> {
+        type Output = R;
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(mut self, _: S) -> R {
+            (self.0)()
+        }
+    }
+    dispatch(Loop(kernel))
+}
+
 /// A precision with its vectors: `T::V<S>` holds `T::lanes(s)` numbers, `T::M<S>` one truth value for each.
 pub(crate) trait Lane: Real + faer::traits::ComplexField {
     /// A vector of numbers.

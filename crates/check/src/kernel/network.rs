@@ -158,7 +158,7 @@ fn multiply(
     if stride == 0 || width == 0 {
         return;
     }
-    pulp::Arch::new().dispatch(
+    pulp::Arch::new().dispatch(Loop(
         #[inline(always)]
         || {
             for (x, out) in x.chunks(4 * stride).zip(out.chunks_mut(4 * width)) {
@@ -170,7 +170,20 @@ fn multiply(
                 }
             }
         },
-    );
+    ));
+}
+
+/// A closure for [`pulp::Arch`]. `FnMut`: the `call_once` of one that can be called again is a function of its own, compiled
+/// for the least instruction set.
+struct Loop<F>(F);
+
+impl<F: FnMut()> pulp::WithSimd for Loop<F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(mut self, _: S) {
+        (self.0)();
+    }
 }
 
 #[inline(always)]

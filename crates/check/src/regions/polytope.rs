@@ -114,7 +114,13 @@ impl<'a, W: Borrow<Wall>> Polytope<'a, W> {
             Some(Exactly::NoPoint(multipliers)) => multipliers,
             _ => return false,
         };
-        follows_inside(&zero, true, self.walls.iter().map(Borrow::borrow).zip(multipliers), self.lower, self.upper)
+        follows_inside(
+            &zero,
+            true,
+            self.walls.iter().map(Borrow::borrow).zip(multipliers),
+            self.lower,
+            self.upper,
+        )
     }
 
     /// Whether some strict wall is 0 or less on all of the polytope.

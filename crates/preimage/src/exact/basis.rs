@@ -5,7 +5,7 @@
 
 use netinverse_bounds::Hinge;
 use netinverse_geometry::MAX_DIMS;
-use pulp::Arch;
+use netinverse_linalg::vectorised;
 
 /// u, the unit roundoff, a little enlarged for the second-order terms of γ_k.
 const UNIT: f64 = f64::EPSILON * 0.500_1;
@@ -138,14 +138,26 @@ impl Basis {
         form[..width].copy_from_slice(&row.head);
         let mut radius = 0.0;
         if !units.is_empty() {
-            Arch::new().dispatch(
+            vectorised(
                 #[inline(always)]
                 || {
-                    for (own, column) in form.iter_mut().zip(&self.columns) {
-                        *own += dot(&row.tail, &column[units.clone()]);
-                    }
-                    norm += magnitude(&row.tail, &self.norms[units.clone()]);
-                    radius = magnitude(&row.tail, &self.radii[units.clone()]);
+                    let (norms, radii) = (&self.norms[units.clone()], &self.radii[units.clone()]);
+                    let columns = |k: usize| &self.columns[k][units.clone()];
+                    let tail = &row.tail;
+                    let (more, own) = match width {
+                        1 => sums([0].map(columns), tail, norms, radii, &mut form),
+                        2 => sums([0, 1].map(columns), tail, norms, radii, &mut form),
+                        3 => sums([0, 1, 2].map(columns), tail, norms, radii, &mut form),
+                        4 => sums([0, 1, 2, 3].map(columns), tail, norms, radii, &mut form),
+                        _ => {
+                            for k in 5..width {
+                                form[k] += dot(tail, columns(k));
+                            }
+                            sums([0, 1, 2, 3, 4].map(columns), tail, norms, radii, &mut form)
+                        }
+                    };
+                    norm += more;
+                    radius = own;
                 },
             );
         }
@@ -228,27 +240,64 @@ impl Basis {
     }
 }
 
-/// Σ a b, in eight sums that the compiler keeps in registers.
-#[inline(always)]
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    sum(a, b, |a, b| a * b)
-}
+/// Partial sums that the compiler keeps in registers.
+const LANES: usize = 8;
 
-/// Σ |a| b
+/// Adds `Σ tail columnₖ` to each `form[k]`; Σ |tail| norms, Σ |tail| radii. One pass, in which the sums do not wait for each other.
 #[inline(always)]
-fn magnitude(a: &[f64], b: &[f64]) -> f64 {
-    sum(a, b, |a, b| a.abs() * b)
-}
-
-#[inline(always)]
-fn sum(a: &[f64], b: &[f64], term: impl Fn(f64, f64) -> f64) -> f64 {
-    let mut lanes = [0.0; 8];
-    let (mut a8, mut b8) = (a.chunks_exact(8), b.chunks_exact(8));
-    for (a, b) in a8.by_ref().zip(b8.by_ref()) {
-        for lane in 0..8 {
-            lanes[lane] += term(a[lane], b[lane]);
+fn sums<const WIDTH: usize>(
+    columns: [&[f64]; WIDTH],
+    tail: &[f64],
+    norms: &[f64],
+    radii: &[f64],
+    form: &mut [f64],
+) -> (f64, f64) {
+    let count = tail.len();
+    let columns = columns.map(|column| &column[..count]);
+    let (norms, radii) = (&norms[..count], &radii[..count]);
+    let mut lanes = [[0.0; LANES]; WIDTH];
+    let (mut norm, mut radius) = ([0.0; LANES], [0.0; LANES]);
+    let whole = count - count % LANES;
+    for j in (0..whole).step_by(LANES) {
+        let at = j..j + LANES;
+        let factors: &[f64; LANES] = tail[at.clone()].try_into().unwrap_or(&[0.0; LANES]);
+        for (lanes, column) in lanes.iter_mut().zip(&columns) {
+            let values = &column[at.clone()];
+            for lane in 0..LANES {
+                lanes[lane] += factors[lane] * values[lane];
+            }
+        }
+        let (own_norms, own_radii) = (&norms[at.clone()], &radii[at]);
+        for lane in 0..LANES {
+            let factor = factors[lane].abs();
+            norm[lane] += factor * own_norms[lane];
+            radius[lane] += factor * own_radii[lane];
         }
     }
-    let rest: f64 = a8.remainder().iter().zip(b8.remainder()).map(|(&a, &b)| term(a, b)).sum();
+    for j in whole..count {
+        let lane = j - whole;
+        for (lanes, column) in lanes.iter_mut().zip(&columns) {
+            lanes[lane] += tail[j] * column[j];
+        }
+        norm[lane] += tail[j].abs() * norms[j];
+        radius[lane] += tail[j].abs() * radii[j];
+    }
+    for (own, lanes) in form.iter_mut().zip(&lanes) {
+        *own += lanes.iter().sum::<f64>();
+    }
+    (norm.iter().sum(), radius.iter().sum())
+}
+
+/// Σ a b
+#[inline(always)]
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let mut lanes = [0.0; LANES];
+    let (mut a8, mut b8) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+    for (a, b) in a8.by_ref().zip(b8.by_ref()) {
+        for lane in 0..LANES {
+            lanes[lane] += a[lane] * b[lane];
+        }
+    }
+    let rest: f64 = a8.remainder().iter().zip(b8.remainder()).map(|(&a, &b)| a * b).sum();
     lanes.iter().sum::<f64>() + rest
 }
