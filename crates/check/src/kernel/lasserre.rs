@@ -218,9 +218,14 @@ fn volume<S: Scalar>(rows: &[S], n: usize, reach: Option<f64>) -> Option<S> {
     }
     let mut sum = S::of(0.0);
     let mut others = Vec::with_capacity(clear.len() * n);
+    let near: Vec<[f64; 3]> = match n {
+        2 => clear.iter().map(|(row, _)| [row[0].near(), row[1].near(), row[2].near()]).collect(),
+        _ => Vec::new(),
+    };
     for (k, &(row, j)) in clear.iter().enumerate() {
         let constant = &row[n];
-        if constant.sign() == Some(Ordering::Equal) || !face(&clear, k, &mut others) {
+        let nothing = constant.sign() == Some(Ordering::Equal) || n == 2 && has_no_edge(&clear, &near, k);
+        if nothing || !face(&clear, k, &mut others) {
             continue;
         }
         sum = sum.plus(&constant.over(&row[j].absolute()).times(&volume(&others, n - 1, reach)?));
@@ -252,6 +257,37 @@ fn face<S: Scalar>(rows: &[(&[S], usize)], k: usize, out: &mut Rows<S>) -> bool 
         }
     }
     true
+}
+
+/// Whether two of the half-planes leave nothing of line k. Most lines bound no polygon, and doubles tell by which two that shows.
+fn has_no_edge<S: Scalar>(rows: &[(&[S], usize)], near: &[[f64; 3]], k: usize) -> bool {
+    let (own, j) = rows[k];
+    let i = 1 - j;
+    let line = near[k];
+    let (mut low, mut high) = ((f64::NEG_INFINITY, k), (f64::INFINITY, k));
+    for (m, row) in near.iter().enumerate().filter(|(m, _)| *m != k) {
+        let factor = row[j] / line[j];
+        let slope = row[i] - factor * line[i];
+        let end = (factor * line[2] - row[2]) / slope;
+        if slope > 0.0 && end > low.0 {
+            low = (end, m);
+        } else if slope < 0.0 && end < high.0 {
+            high = (end, m);
+        }
+    }
+    if low.0 <= high.0 || low.1 == k || high.1 == k {
+        return false;
+    }
+    let inverse = S::of(-1.0).over(&own[j]);
+    let on_line = |m: usize| {
+        let row = rows[m].0;
+        let factor = row[j].times(&inverse);
+        (row[i].plus(&factor.times(&own[i])), row[2].plus(&factor.times(&own[2])))
+    };
+    let ((rising, above), (falling, below)) = (on_line(low.1), on_line(high.1));
+    rising.sign() == Some(Ordering::Greater)
+        && falling.sign() == Some(Ordering::Less)
+        && below.over(&falling.negated()).plus(&above.over(&rising)).sign() == Some(Ordering::Less)
 }
 
 /// The volume with one coordinate.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use crate::kernel::{ExactForm, Rational, Wall, of_box, rational};
+use crate::kernel::{ExactForm, Rational, Wall, of_box, rational, volume_bounds};
 use crate::preimage::{Same, Status};
 use crate::report::{Outcome, refuse};
 
@@ -19,6 +19,20 @@ use super::{Found, fraction};
 /// in doubles.
 const FLAT: f64 = 1e-9;
 
+/// Boxes around a box, by these factors: half-spaces are made for the larger, and keep a polytope whose volume is looked for
+/// within the smaller, as bounds of volumes want it.
+const FAR: f64 = 2.0;
+const NEAR: f64 = 1.125;
+
+/// A box with the same middle, larger by a factor; inputs that are fixed stay so.
+fn around(lower: &[f64], upper: &[f64], factor: f64) -> (Vec<f64>, Vec<f64>) {
+    let side = |sign: f64| {
+        let end = |(&l, &u): (&f64, &f64)| f64::midpoint(l, u) + sign * factor * (0.5 * (u - l));
+        lower.iter().zip(upper).map(end).collect()
+    };
+    (side(-1.0), side(1.0))
+}
+
 /// A polytope's half-spaces moved by the errors that it states.
 pub(super) struct Shape {
     /// Every point that is in the polytope satisfies these.
@@ -32,6 +46,7 @@ pub(super) struct Shape {
 
 impl Shape {
     pub(super) fn new(rows: &[Row], vertices: &[Vec<f64>], lower: &[f64], upper: &[f64]) -> Option<Self> {
+        let far = around(lower, upper, FAR);
         let wall = |row: &Row, shift: f64, turned: bool| {
             let mut form = ExactForm::of(&row.slopes, row.constant);
             let shift = ExactForm::of(&vec![0.0; row.slopes.len()], shift);
@@ -39,7 +54,7 @@ impl Shape {
                 form = form.negated();
             }
             form.constant = form.constant.plus(&shift.constant);
-            Arc::new(Wall::new(&form, false, lower, upper))
+            Arc::new(Wall::new(&form, false, &far.0, &far.1))
         };
         let finite = |v: f64| v.is_finite() && v.abs() < 1e100;
         let fits = |row: &Row| {
@@ -76,6 +91,35 @@ impl Shape {
 
     pub(super) fn cover(&self) -> Cover<'_> {
         Cover { walls: &self.outer, lower: &self.lower, upper: &self.upper }
+    }
+
+    /// Proved bounds of the volume of some parts that hold the inner polytope and lie in the outer one. `None` where the half-spaces
+    /// are not seen to keep it near the vertices.
+    fn volume(&self, parts: &[&Part]) -> Option<(f64, f64)> {
+        let (lower, upper) = (&self.lower, &self.upper);
+        let (far, near) = (around(lower, upper, FAR), around(lower, upper, NEAR));
+        let close =
+            |part: &&Part| (0..lower.len()).all(|i| far.0[i] <= part.lower[i] && part.upper[i] <= far.1[i]);
+        if !parts.iter().all(close) {
+            return None;
+        }
+        // Where the part of a convex set within FAR is within NEAR, all of it is.
+        let mut polytope = Polytope::new(&self.outer, &far.0, &far.1);
+        let mut slopes = vec![0.0; lower.len()];
+        for i in (0..lower.len()).filter(|&i| lower[i] < upper[i]) {
+            for (sign, at) in [(1.0, near.0[i]), (-1.0, near.1[i])] {
+                slopes[i] = sign;
+                if polytope.least(&slopes, -sign * at).0 < 0.0 {
+                    return None;
+                }
+            }
+            slopes[i] = 0.0;
+        }
+        let bounds = |walls: &[Arc<Wall>]| {
+            let walls: Vec<&Wall> = walls.iter().map(|wall| &**wall).collect();
+            volume_bounds(&walls, lower, upper)
+        };
+        Some((bounds(&self.inner)?.0, bounds(&self.outer)?.1))
     }
 
     /// Whether it is near a point.
@@ -189,6 +233,13 @@ fn piece(piece: &Piece, shape: &Shape, parts: &[&Part], found: &Found) -> Result
             None => return claim("volume of a piece", "`exact` is no fraction".into()),
         },
     };
+    // It is all there is and no more, so that its own volume is that of its parts.
+    let work = |walls: usize| (walls as f64).powi(free as i32);
+    let less = 2.0 * work(piece.rows.len()) < parts.iter().map(|part| work(part.walls.len())).sum();
+    let own = if flat || exact.is_some() || !less { None } else { shape.volume(parts) };
+    if own.is_some_and(|(least, most)| low <= least && most <= high) {
+        return Ok(());
+    }
     if let Err(reason) = volume(&full(parts, free), (low, high), exact.as_ref()) {
         return claim("volume of a piece", reason);
     }

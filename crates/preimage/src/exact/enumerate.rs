@@ -300,8 +300,8 @@ impl Enumeration<'_> {
         // Values at few vertices are found as fast as those at a box around them, and closer.
         let few = cell.vertices().len() <= 12;
         let mut best: Option<(f64, usize, Cut)> = None;
-        // Deep in a large network every third cell is bounded whole; the others are split by what is affine already.
-        let quick = *depth % 3 != 0 && reduced.is_large();
+        // Deep in a large network every second cell is bounded whole; the others are split by what is affine already.
+        let quick = *depth % 2 != 0 && reduced.is_large();
         for (k, unit) in reduced.units.iter().enumerate() {
             if quick && best.is_some() && !unit.rows.iter().all(|row| basis.is_affine(row)) {
                 break;
