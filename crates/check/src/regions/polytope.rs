@@ -110,10 +110,7 @@ impl<'a, W: Borrow<Wall>> Polytope<'a, W> {
     /// Whether there is no point, by the program without rounding: for walls that miss each other by less than doubles tell.
     pub(super) fn is_empty_exactly(&self) -> bool {
         let zero = ExactForm::of(&vec![0.0; self.lower.len()], 0.0);
-        let multipliers = match self.program(&zero, &[]) {
-            Some(Exactly::NoPoint(multipliers)) => multipliers,
-            _ => return false,
-        };
+        let Some(Exactly::NoPoint(multipliers)) = self.program(&zero, &[]) else { return false };
         follows_inside(
             &zero,
             true,
