@@ -109,7 +109,9 @@ impl Shape {
         for i in (0..lower.len()).filter(|&i| lower[i] < upper[i]) {
             for (sign, at) in [(1.0, near.0[i]), (-1.0, near.1[i])] {
                 slopes[i] = sign;
-                if polytope.least(&slopes, -sign * at).0 < 0.0 {
+                // Not where the bound is no number either.
+                let within = polytope.least(&slopes, -sign * at).0 >= 0.0;
+                if !within {
                     return None;
                 }
             }

@@ -5,11 +5,13 @@
 //! - [`Oracle`]: the one evaluator; it counts, and keeps the best point.
 //! - [`LeastDistance`]: the quadratic program behind every step.
 //! - `feasible`: from starts to answers (Levenberg–Marquardt in the box).
-//! - [`solve`]: starts, both phases, and the choice among what was found.
+//! - [`solve`]: starts and both phases.
+//! - `choice`: the choice among what was found.
 //! - `refine`: from single to double precision.
 //! - `nearest`: from answers to nearest answers (sequential quadratic programming).
 
 mod approach;
+mod choice;
 mod components;
 mod distinct;
 mod feasible;
@@ -26,6 +28,7 @@ mod solver;
 mod starts;
 mod tournament;
 
+pub use choice::Found;
 pub use feasible::FeasibleOptions;
 pub use goal::{Goal, Polyhedron};
 pub use lane::Domain;
@@ -33,4 +36,4 @@ pub use least_distance::LeastDistance;
 pub use norm::Norm;
 pub use oracle::{Engines, Evaluations, Linearised, Oracle, Seen};
 pub use peel::{Peeled, PeeledGoal, peel};
-pub use solver::{Found, Options, QueryResult, solve};
+pub use solver::{Options, QueryResult, solve};
