@@ -27,6 +27,7 @@ parser.add_argument("--peer-digits", type=int, default=500)
 parser.add_argument("--skip", type=int, default=0, help="test digits left out first: other digits to tune on")
 parser.add_argument("--data-rows", type=int, default=2000, help="training digits that ours may start from")
 parser.add_argument("--steps", type=int, default=1000)
+parser.add_argument("--race", default="", help="evaluations that ours may spend on a digit; the default is the command line's")
 parser.add_argument("--only", nargs="+", default=["256x2", "256x4", "256x6"])
 parser.add_argument("--norms", nargs="+", default=["l2", "linf"])
 parser.add_argument("--threads", type=int, default=2)
@@ -148,6 +149,7 @@ def ours(path, x0, starts, norm):
         np.save(scratch / "data.npy", starts)
         command = [target / "release" / "points", "classes", path, scratch / "x.npy", scratch / "data.npy", norm]
         command.append(scratch / "out.npz")
+        command += [arguments.race] if arguments.race else []
         subprocess.run(command, check=True, env={"RAYON_NUM_THREADS": str(arguments.threads)})
         answers = dict(np.load(scratch / "out.npz"))
     x = np.full_like(x0, np.nan)

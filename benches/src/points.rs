@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! points design  MODEL TARGETS BOUNDS COUNT OUT.npz     ten designs a target, as far apart as can be
-//! points classes MODEL INPUTS DATA l2|linf|each OUT.npz the nearest input of another class (or of each other one)
+//! points classes MODEL INPUTS DATA l2|linf|each OUT.npz [RACE]   the nearest input of another class (or of each other one)
 //! ```
 //!
 //! TARGETS, BOUNDS (a row `lo,hi` an input) INPUTS and DATA (inputs to start from) are files of rows. Inputs of `classes` lie in [0, 1]. OUT.npz
@@ -26,8 +26,10 @@ fn main() -> Result<()> {
             let count = count.parse().map_err(|_| Error::input("COUNT is not a number"))?;
             design(&Network::read(model)?, &rows(targets)?, &rows(bounds)?, count, Path::new(out))
         }
-        ["classes", model, inputs, data, how, out] => {
-            classes(&Network::read(model)?, &rows(inputs)?, &rows(data)?, how, Path::new(out))
+        ["classes", model, inputs, data, how, out, ref race @ ..] if race.len() <= 1 => {
+            let race = race.first().map(|race| race.parse()).transpose();
+            let race = race.map_err(|_| Error::input("RACE is not a number of evaluations"))?;
+            classes(&Network::read(model)?, &rows(inputs)?, &rows(data)?, how, race, Path::new(out))
         }
         _ => {
             Err(Error::input("the arguments are those of benches/inverse_design.py and benches/min_norm.py"))
@@ -56,7 +58,14 @@ fn design(network: &Network, targets: &Rows, bounds: &Rows, count: usize, out: &
     write(out, &results, targets.rows, network.input_size(), seconds)
 }
 
-fn classes(network: &Network, inputs: &Rows, data: &Rows, how: &str, out: &Path) -> Result<()> {
+fn classes(
+    network: &Network,
+    inputs: &Rows,
+    data: &Rows,
+    how: &str,
+    race: Option<u64>,
+    out: &Path,
+) -> Result<()> {
     let (n, m) = (network.input_size(), network.output_size());
     let mut y = vec![0.0; inputs.rows * m];
     Evaluator::<f64>::new(network).forward(&inputs.values, &mut y);
@@ -78,8 +87,9 @@ fn classes(network: &Network, inputs: &Rows, data: &Rows, how: &str, out: &Path)
         }
     }
     let norm = if how == "linf" { Norm::LInf } else { Norm::L2 };
-    let data = (0..data.rows).map(|row| data.row(row).to_vec()).collect();
-    let options = Options { norm, data, restarts: 0, ..Options::new(goals.len()) };
+    let data: Vec<Vec<f64>> = (0..data.rows).map(|row| data.row(row).to_vec()).collect();
+    let mut options = Options { norm, data, restarts: 0, ..Options::new(goals.len()) };
+    options.race = race.unwrap_or(Options::race(true));
     let domain = Domain::boxed(vec![0.0; n], vec![1.0; n]);
     let start = Instant::now();
     let results = solve(network, &domain, &goals, &references, &options, &Budget::default(), &Silent);

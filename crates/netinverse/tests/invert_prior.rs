@@ -187,3 +187,33 @@ fn a_decoder_gives_what_it_makes_and_an_autoencoder_what_it_leaves() {
     assert!((one["prior"].as_f64().unwrap() - 0.5 * (x[2] * x[2] + x[3] * x[3])).abs() < 1e-12);
     assert!(one["prior"].as_f64().unwrap() < 0.02, "{one}");
 }
+
+/// Class 1 wins where x0 + … + x4 ≥ 4.5, of 80 inputs in [0, 1]. At the reference 0 nothing says so: the unit is off there, and
+/// of random points one in thousands is inside. A row of data is; the nearest answer is found from it, and not where every
+/// input is 1, which is inside too.
+#[test]
+fn rows_of_data_are_where_a_nearest_answer_is_looked_for() {
+    let folder = tempdir().unwrap();
+    let n = 80;
+    let mut first = vec![0.0; n];
+    first[..5].fill(1.0);
+    Layers {
+        weights: vec![first, vec![0.0, 10.0]],
+        biases: vec![vec![-4.4], vec![1.0, 0.0]],
+        functions: vec![Some(Function::Relu), None],
+    }
+    .write(&folder.path().join("net.onnx"));
+    let mut rng = Rng::new(3, 0);
+    let line = |row: usize| {
+        let inside = row % 10 == 0;
+        let x = (0..n).map(|i| if inside && i < 5 { 1.0 } else { 0.1 * rng.uniform() });
+        x.map(|x| x.to_string()).collect::<Vec<_>>().join(",") + "\n"
+    };
+    fs::write(folder.path().join("data.csv"), (0..60).map(line).collect::<String>()).unwrap();
+    fs::write(folder.path().join("zero.csv"), vec!["0"; n].join(",") + "\n").unwrap();
+    let asked = ["--class", "other", "--near", "zero.csv", "--bounds", "0,1", "--data", "data.csv"];
+    let found = answer(folder.path(), &asked, 0);
+    let distance = found["queries"][0]["answers"][0]["distance"].as_f64().unwrap();
+    let nearest = 4.5 / 5f64.sqrt();
+    assert!((distance - nearest).abs() < 1e-3, "{distance}, and {nearest} is the least");
+}

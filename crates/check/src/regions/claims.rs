@@ -334,3 +334,69 @@ fn header(file: &File, found: &Found, same: &Same, free: usize) -> Result<(), Ou
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The half-space of a row in the box [0, 1]ⁿ.
+    fn wall(slopes: &[f64], constant: f64) -> Arc<Wall> {
+        let n = slopes.len();
+        Arc::new(Wall::new(&ExactForm::of(slopes, constant), false, &vec![0.0; n], &vec![1.0; n]))
+    }
+
+    /// A simplex { x ≥ 0, Σ x ≤ 1 } with the half-space x₀ ≥ x₁ or its opposite.
+    fn half(n: usize, sign: f64) -> Part {
+        let unit = |i: usize, c: f64| (0..n).map(|k| if k == i { c } else { 0.0 }).collect::<Vec<f64>>();
+        let mut walls: Vec<Arc<Wall>> = (0..n).map(|i| wall(&unit(i, 1.0), 0.0)).collect();
+        walls.push(wall(&vec![-1.0; n], 1.0));
+        let mut cut = unit(0, sign);
+        cut[1] = -sign;
+        walls.push(wall(&cut, 0.0));
+        let (lower, upper) = (vec![0.0; n], vec![1.0; n]);
+        Part { walls, lower, upper, region: 0, point: vec![0.1; n], dimension: n }
+    }
+
+    fn simplex(n: usize, error: f64, far: f64) -> Shape {
+        let row = |slopes: Vec<f64>, constant: f64| -> Row {
+            let text =
+                serde_json::json!({ "slopes": slopes, "constant": constant, "error": error, "of": null });
+            serde_json::from_value(text).unwrap()
+        };
+        let unit = |i: usize| (0..n).map(|k| f64::from(u8::from(k == i))).collect::<Vec<f64>>();
+        let mut rows: Vec<Row> = (0..n).map(|i| row(unit(i), 0.0)).collect();
+        rows.push(row(vec![-1.0; n], far));
+        let mut vertices: Vec<Vec<f64>> = (0..n).map(unit).collect();
+        vertices.push(vec![0.0; n]);
+        Shape::new(&rows, &vertices, &vec![-1.0; n], &vec![2.0; n]).unwrap()
+    }
+
+    /// The volume that a piece's own half-spaces give is that of its parts, and 1/n!.
+    #[test]
+    fn a_pieces_own_volume_is_that_of_its_parts() {
+        let mut factorial = 1.0;
+        for n in 2..6 {
+            factorial = if n == 2 { 2.0 } else { factorial * n as f64 };
+            let parts = [half(n, 1.0), half(n, -1.0)];
+            let exactly = parts.iter().fold(Rational::ZERO, |sum, p| sum + p.volume_exactly().unwrap());
+            assert_eq!(&exactly * rational(factorial), Rational::ONE, "the parts are the simplex");
+            for error in [0.0, 1e-9, 1e-3] {
+                let (low, high) = simplex(n, error, 1.0).volume(&[&parts[0], &parts[1]]).unwrap();
+                assert!(rational(low) <= exactly && exactly <= rational(high), "{n} {error}: {low} {high}");
+                // Each of n + 1 faces, of area √n/(n − 1)! at most, may have moved by the error.
+                let moved = error * (n + 1) as f64 * (n as f64).sqrt() * n as f64 / factorial;
+                assert!(high - low <= 3.0 * moved + 1e-12, "{n} {error}: {low} {high}");
+            }
+        }
+    }
+
+    /// Half-spaces that do not keep the polytope near its vertices say nothing of its volume there.
+    #[test]
+    fn a_piece_that_reaches_beyond_its_vertices_has_no_volume_of_its_own() {
+        let parts = [half(2, 1.0), half(2, -1.0)];
+        assert!(simplex(2, 0.0, 1.0).volume(&[&parts[0], &parts[1]]).is_some());
+        assert!(simplex(2, 0.0, 1.5).volume(&[&parts[0], &parts[1]]).is_none());
+        let away = Part { upper: vec![9.0; 2], ..half(2, 1.0) };
+        assert!(simplex(2, 0.0, 1.0).volume(&[&away]).is_none());
+    }
+}

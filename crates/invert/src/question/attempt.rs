@@ -22,6 +22,10 @@ const JACOBIAN_BYTES: usize = 1 << 26;
 const GROUP: usize = 256;
 /// Steps of an attempt at most, in each phase of the solver.
 const STEPS: usize = 100;
+/// Rows of data that nearest answers may be looked for from, evenly spaced; they are evaluated once for all queries. And the
+/// numbers that they may have together.
+const ROWS_TO_BEGIN_FROM: usize = 2000;
+const NUMBERS_TO_BEGIN_FROM: usize = 1 << 23;
 /// Margins, relative to the magnitude of the outputs, by which strict rows are asked to hold, one a try:
 /// small against any distance, and the first is already above what f32 rounds in any
 /// order of summation.
@@ -406,6 +410,8 @@ impl<'a> Judge<'a> {
         let problem = self.prepared.problem();
         let alternatives = goals.iter().map(|goal| goal.alternatives.len()).max().unwrap_or(1);
         let row = 8 * network.input_size() * network.output_size() * alternatives.max(1);
+        let data =
+            if effort.nearest && effort.count == 1 { self.rows_to_begin_from(goals) } else { Vec::new() };
         Options {
             norm: self.norm,
             weights: problem.weights.clone(),
@@ -415,11 +421,25 @@ impl<'a> Judge<'a> {
             starts: effort.starts,
             nearest: effort.nearest,
             restarts: 4,
-            race: 190,
-            data: Vec::new(),
+            race: Options::race(!data.is_empty()),
+            data,
             describe: false,
             steps: STEPS,
             batch: (JACOBIAN_BYTES / row.max(1)).clamp(8, 2 * GROUP.max(GROUP * effort.count)),
+        }
+    }
+
+    /// Rows of data, where there is no prior that has a use of its own for them, and where some of them may be inside a goal.
+    fn rows_to_begin_from(&self, goals: &[Goal]) -> Vec<Vec<f64>> {
+        let belief = &self.prepared.belief;
+        let may_be_inside = goals.iter().flat_map(|goal| &goal.alternatives).any(|own| own.equations == 0);
+        match &belief.rows {
+            Some(rows) if may_be_inside && !belief.prefers() => {
+                let most = ROWS_TO_BEGIN_FROM.min(NUMBERS_TO_BEGIN_FROM / rows.columns().max(1)).max(1);
+                let step = rows.rows().div_ceil(most).max(1);
+                rows.iter_rows().step_by(step).map(<[f64]>::to_vec).collect()
+            }
+            _ => Vec::new(),
         }
     }
 

@@ -52,6 +52,12 @@ pub struct Options {
 }
 
 impl Options {
+    /// What a race is worth: rows of data say where classes lie, so that many starts end in different minima; points of the
+    /// box say less.
+    pub fn race(data: bool) -> u64 {
+        if data { 1000 } else { 190 }
+    }
+
     /// One nearest answer (L2) for each of `queries` queries, to a residual of 1e-10.
     pub fn new(queries: usize) -> Self {
         Options {
@@ -63,7 +69,7 @@ impl Options {
             starts: 64,
             nearest: true,
             restarts: 4,
-            race: 190,
+            race: Options::race(false),
             steps: 60,
             batch: 4096,
             data: Vec::new(),
@@ -126,7 +132,7 @@ pub fn solve(
             pool: pool.as_ref(),
             pool_cost: pool.as_ref().map_or(0, |pool| pool.cost(goals.len())),
             data: data.as_ref(),
-            data_cost: data.as_ref().or(pool.as_ref()).map_or(0, |pool| pool.cost(goals.len())),
+            data_cost: data.as_ref().map_or(0, |pool| pool.cost(goals.len())),
             noise: engines.noise(),
         };
         results.extend(part.solve(budget, wave));
@@ -466,15 +472,14 @@ impl Group<'_> {
 
     /// Nearest answers from points inside the goals: rows of data, or the pool.
     fn run_from_inside(&self, oracle: &mut Oracle<'_>, found: &mut [Vec<Lane>], stop: &dyn Fn() -> bool) {
-        let Some(pool) = self.data.or(self.pool) else { return };
+        let pools = [(self.data, self.data_cost), (self.pool, self.pool_cost)];
         let race = Race {
             goals: self.goals,
             near: self.near,
             domain: self.domain,
             nearness: self.nearness(),
             evaluations: self.options.race,
-            pool,
-            charge: self.data_cost,
+            pools: pools.into_iter().filter_map(|(pool, cost)| Some((pool?, cost))).collect(),
         };
         for mut lane in race.run(oracle, stop) {
             if lane.at.residual <= self.tolerance[lane.query] {

@@ -24,7 +24,7 @@ const STEPS: usize = 2;
 /// Evaluations that are worth a further start.
 const WORTHWHILE: u64 = 20;
 /// Points inside each alternative that a query may begin from.
-const STARTS: usize = 3;
+const STARTS: usize = 8;
 /// A lane that could gain less than this share of its distance has settled.
 const GAIN: f64 = 1e-3;
 /// How often a lane begins anew with what it learnt of the boundary.
@@ -38,9 +38,8 @@ pub(crate) struct Race<'a> {
     pub(crate) nearness: Nearness<'a>,
     /// Evaluations that a query may spend, besides what it is charged for the points.
     pub(crate) evaluations: u64,
-    /// Where points inside come from, and what each query is charged for them.
-    pub(crate) pool: &'a Pool,
-    pub(crate) charge: u64,
+    /// Where points inside come from, and what a query is charged for them: of the first that has some.
+    pub(crate) pools: Vec<(&'a Pool, u64)>,
 }
 
 /// A point inside, not begun from yet.
@@ -55,12 +54,11 @@ impl Race<'_> {
     /// Runs it; all lanes are returned, where they stopped.
     pub(crate) fn run(&self, oracle: &mut Oracle<'_>, stop: &dyn Fn() -> bool) -> Vec<Lane> {
         let queries = self.goals.len();
-        let mut spares: Vec<Vec<Spare>> = (0..queries).map(|query| self.spares(query)).collect();
+        let (mut spares, charges): (Vec<Vec<Spare>>, Vec<u64>) =
+            (0..queries).map(|query| self.spares(query)).unzip();
         let mut first = Vec::new();
         for (query, spares) in spares.iter_mut().enumerate() {
-            if !spares.is_empty() {
-                oracle.charge(query, self.charge);
-            }
+            oracle.charge(query, charges[query]);
             let (begin, rest): (Vec<Spare>, Vec<Spare>) =
                 std::mem::take(spares).into_iter().partition(|spare| spare.place == 0);
             first.extend(begin.into_iter().map(|spare| (query, spare)));
@@ -131,15 +129,18 @@ impl Race<'_> {
         distance + lane.prospect.hoped.min(distance)
     }
 
-    /// The points inside the alternatives of a query, by place.
-    fn spares(&self, query: usize) -> Vec<Spare> {
+    /// The points inside the alternatives of a query, by place, and what they cost.
+    fn spares(&self, query: usize) -> (Vec<Spare>, u64) {
         let goal = &self.goals[query];
         if goal.alternatives.iter().any(|polyhedron| polyhedron.equations > 0) {
-            return Vec::new();
+            return (Vec::new(), 0);
         }
-        let inside = self.pool.inside(goal, STARTS, &|x| self.distance(query, x));
-        let spares = inside.into_iter().map(|(alternative, place, x)| Spare { alternative, place, x });
-        spares.collect()
+        let spare = |(alternative, place, x)| Spare { alternative, place, x };
+        let of = |(pool, charge): &(&Pool, u64)| -> Option<(Vec<Spare>, u64)> {
+            let inside = pool.inside(goal, STARTS, &|x| self.distance(query, x));
+            (!inside.is_empty()).then(|| (inside.into_iter().map(spare).collect(), *charge))
+        };
+        self.pools.iter().find_map(of).unwrap_or_default()
     }
 
     /// Lanes from points inside: on the segment from the reference, linearised.
