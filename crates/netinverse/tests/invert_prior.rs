@@ -205,7 +205,7 @@ fn rows_of_data_are_where_a_nearest_answer_is_looked_for() {
     .write(&folder.path().join("net.onnx"));
     let mut rng = Rng::new(3, 0);
     let line = |row: usize| {
-        let inside = row % 10 == 0;
+        let inside = row.is_multiple_of(10);
         let x = (0..n).map(|i| if inside && i < 5 { 1.0 } else { 0.1 * rng.uniform() });
         x.map(|x| x.to_string()).collect::<Vec<_>>().join(",") + "\n"
     };
