@@ -429,12 +429,14 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Rows of data, where there is no prior that has a use of its own for them, and where some of them may be inside a goal.
+    /// Rows of data, where there is no prior that has a use of its own for them, and where some of them may be inside a goal;
+    /// none for integer inputs, whose search asks again for every part of the box.
     fn rows_to_begin_from(&self, goals: &[Goal]) -> Vec<Vec<f64>> {
         let belief = &self.prepared.belief;
-        let may_be_inside = goals.iter().flat_map(|goal| &goal.alternatives).any(|own| own.equations == 0);
+        let has_inside = |goal: &Goal| goal.alternatives.iter().all(|own| own.equations == 0);
+        let of_use = self.prepared.problem().integers.is_empty() && goals.iter().any(has_inside);
         match &belief.rows {
-            Some(rows) if may_be_inside && !belief.prefers() => {
+            Some(rows) if of_use && !belief.prefers() => {
                 let most = ROWS_TO_BEGIN_FROM.min(NUMBERS_TO_BEGIN_FROM / rows.columns().max(1)).max(1);
                 let step = rows.rows().div_ceil(most).max(1);
                 rows.iter_rows().step_by(step).map(<[f64]>::to_vec).collect()

@@ -52,8 +52,8 @@ pub struct Options {
 }
 
 impl Options {
-    /// What a race is worth: rows of data say where classes lie, so that many starts end in different minima; points of the
-    /// box say less.
+    /// The evaluations a query that a race is worth, with rows of data or without: these say where classes lie, so that many
+    /// starts end in different minima; points of the box say less.
     pub fn race(data: bool) -> u64 {
         if data { 1000 } else { 190 }
     }
