@@ -3,7 +3,7 @@
 mod check_support;
 mod common;
 
-use check_support::{Lie, Made, network};
+use check_support::{Lie, Made, network, write_normed};
 use common::Layers;
 use netinverse::check::Verdict;
 use netinverse::network::Function;
@@ -369,12 +369,176 @@ fn answers_that_were_stopped_are_confirmed_as_far_as_they_go() {
 }
 
 #[test]
-fn what_is_not_exact_is_not_checkable() {
-    let layers = Layers::random(&[2, 160, 160, 2], Function::Relu, 1);
-    let asked = ["--where", "y0 >= y1", "--bounds", "0,0.01", "--exact"];
-    let made = Made::preimage(&layers, &asked);
-    assert_eq!(made.lines()[0]["arithmetic"], "enclosed");
+fn an_input_fixed_between_doubles_is_not_checkable() {
+    let folder = tempfile::tempdir().unwrap();
+    let query = folder.path().join("query.vnnlib");
+    let fixed = "(declare-const X_0 Real) (declare-const X_1 Real) (declare-const Y_0 Real)
+        (assert (>= X_0 0)) (assert (<= X_0 1)) (assert (>= X_1 0.7)) (assert (<= X_1 0.7)) (assert (>= Y_0 0.3))";
+    std::fs::write(&query, fixed).unwrap();
+    let made = Made::preimage(&corner(), &["--spec", query.to_str().unwrap(), "--exact"]);
     let report = made.check().unwrap();
     assert_eq!(report.verdict, Verdict::NotCheckable);
-    assert!(report.why.unwrap().contains("enclosed"));
+    assert!(report.why.unwrap().contains("x1 is fixed"));
+}
+
+/// A network whose constants are enclosed, and an answer about it that is confirmed.
+fn confirmed_enclosed(layers: &Layers, seed: u64, arguments: &[&str]) -> Made {
+    let made = Made::preimage_of(|path| write_normed(layers, path, seed), arguments);
+    assert_eq!(made.lines()[0]["arithmetic"], "enclosed");
+    let report = made.check().unwrap();
+    assert_eq!(
+        report.verdict,
+        Verdict::Confirmed,
+        "{seed} {arguments:?}: {:?} {:?}",
+        report.first_failure,
+        report.why
+    );
+    made
+}
+
+#[test]
+fn enclosed_answers_are_confirmed() {
+    for seed in 0..4 {
+        for (function, sizes) in [
+            (Function::Relu, vec![2, 10, 8, 3]),
+            (Function::Abs, vec![3, 6, 3]),
+            (Function::Clip { low: -0.5, high: 0.75 }, vec![2, 7, 5, 3]),
+        ] {
+            let layers = Layers::random(&sizes, function, seed);
+            let questions: [&[&str]; 5] = [
+                &["--where", "y0 >= y1 && y0 >= y2", "--bounds", "-1,1", "--exact"],
+                &["--where", "y0 >= y1 && y0 > y2", "--bounds", "-1,1", "--exact", "--no-compact"],
+                &["--where", "argmax == 1 && x0 + x1 <= 0.4", "--bounds", "-0.3,0.7", "--exact"],
+                &["--where", "y0 >= 100", "--bounds", "-1,1", "--exact"],
+                &["--regions", "--bounds", "-0.6,0.7"],
+            ];
+            for asked in questions {
+                confirmed_enclosed(&layers, seed, asked);
+            }
+        }
+    }
+}
+
+#[test]
+fn enclosed_segments_are_confirmed() {
+    let mut flat = 0;
+    for seed in 0..6 {
+        for sizes in [vec![2, 10, 8, 1], vec![1, 9, 1], vec![3, 6, 1]] {
+            let layers = Layers::random(&sizes, Function::Relu, seed);
+            let made = confirmed_enclosed(&layers, seed, &["--target", "0.2", "--bounds", "-1,1"]);
+            let pieces = made.lines().into_iter().filter(|line| line.get("piece").is_some());
+            flat += pieces.filter(|line| line["piece"]["dimension"] == json!(sizes[0] - 1)).count();
+        }
+    }
+    assert!(flat > 20, "{flat}");
+}
+
+/// More weights than are taken without rounding.
+#[test]
+fn answers_about_large_networks_are_confirmed() {
+    let layers = Layers::random(&[2, 160, 160, 2], Function::Relu, 1);
+    let made = confirmed(&layers, &["--where", "y0 >= y1", "--bounds", "0,0.01", "--exact"]);
+    assert_eq!(made.lines()[0]["arithmetic"], "enclosed");
+    let made = confirmed(&layers, &["--where", "y0 == 0.1", "--bounds", "-0.05,0.05", "--exact"]);
+    assert_eq!(made.lines()[0]["arithmetic"], "enclosed");
+}
+
+#[test]
+fn lies_in_enclosed_answers_are_refused() {
+    let asked = ["--where", "y0 >= y1 && y0 >= y2", "--bounds", "-1,1", "--exact"];
+    let layers = Layers::random(&[2, 10, 8, 3], Function::Relu, 3);
+    let made = confirmed_enclosed(&layers, 3, &asked);
+    let truth = made.lines();
+    // Fractions and determinants are no part of such answers.
+    let other = ["a determinant where there is none", "another fraction", "another fraction of all"];
+    for (name, lie, claim) in LIES.into_iter().filter(|lie| !other.contains(&lie.0)) {
+        let mut lines = truth.clone();
+        lie(&mut lines);
+        made.write(&lines);
+        let report = made.check().unwrap_or_else(|trouble| panic!("{name}: {trouble}"));
+        assert_eq!(report.verdict, Verdict::Refused, "{name}: {:?}", report.why);
+        let failure = report.first_failure.unwrap();
+        assert_eq!(failure.claim, claim, "{name}: {failure:?}");
+    }
+}
+
+/// Where a piece may be in the preimage and still overlap another.
+#[test]
+fn enclosed_pieces_that_overlap_are_refused() {
+    let layers = Layers::random(&[2, 10, 8, 3], Function::Relu, 3);
+    let asked = ["--where", "y0 >= y1 && y0 >= y2", "--bounds", "-1,1", "--exact", "--no-compact"];
+    let made = confirmed_enclosed(&layers, 3, &asked);
+    let mut lines = made.lines();
+    // A facet between two linear regions, moved a little into the other one.
+    let between = |row: &&mut Value| row["of"].get("unit").is_some();
+    let row = lines
+        .iter_mut()
+        .filter(|line| line.get("piece").is_some())
+        .find_map(|line| line["piece"]["rows"].as_array_mut().unwrap().iter_mut().find(between));
+    shift(&mut row.expect("a kink through the preimage")["constant"], 1e-4);
+    made.write(&lines);
+    let report = made.check().unwrap();
+    assert_eq!(report.verdict, Verdict::Refused);
+}
+
+#[test]
+fn lies_about_enclosed_segments_are_refused() {
+    let segments = |made: &Made| made.lines().iter().filter(|line| line.get("piece").is_some()).count();
+    let answer = |seed: u64| {
+        let layers = Layers::random(&[2, 10, 8, 1], Function::Relu, seed);
+        confirmed_enclosed(&layers, seed, &["--target", "0.2", "--bounds", "-1,1"])
+    };
+    let made = (0..9).map(answer).find(|made| segments(made) > 2).expect("a network with this value");
+    let truth = made.lines();
+    let lies: [Lie; 5] = [
+        (
+            "a segment beside the true one",
+            |lines| {
+                let at = piece(lines);
+                for row in lines[at]["piece"]["rows"].as_array_mut().unwrap() {
+                    if row.get("equality").is_some() {
+                        let sign = row["slopes"][0].as_f64().unwrap().signum();
+                        shift(&mut row["constant"], 1e-8 * sign);
+                    }
+                }
+            },
+            "pieces",
+        ),
+        (
+            "a segment that is left out",
+            |lines| {
+                let at = piece(lines);
+                lines.remove(at);
+                let count = lines[0]["pieces"].as_u64().unwrap();
+                lines[0]["pieces"] = json!(count - 1);
+            },
+            "pieces",
+        ),
+        (
+            "a segment with a volume",
+            |lines| {
+                let at = piece(lines);
+                lines[at]["piece"]["volume"] = json!([1e-9, 1e-8]);
+            },
+            "volume of a piece",
+        ),
+        ("a volume of all", |lines| lines[0]["volume"]["lower"] = json!(1e-9), "volume"),
+        (
+            "a point",
+            |lines| {
+                let at = piece(lines);
+                lines[at]["piece"]["dimension"] = json!(0);
+            },
+            "dimension",
+        ),
+    ];
+    for (name, lie, claim) in lies {
+        let mut lines = truth.clone();
+        lie(&mut lines);
+        made.write(&lines);
+        let report = made.check().unwrap_or_else(|trouble| panic!("{name}: {trouble}"));
+        assert_eq!(report.verdict, Verdict::Refused, "{name}: {:?}", report.why);
+        let failure = report.first_failure.unwrap();
+        assert_eq!(failure.claim, claim, "{name}: {failure:?}");
+    }
 }

@@ -11,7 +11,7 @@ use super::ball::Ball;
 use super::curve::Curve;
 use super::network::{Map, Network, Op, Step, padded};
 use super::number::{LARGEST, TINY, gamma};
-use super::phases::Phases;
+use super::phases::{Phases, Within};
 
 /// What is known of a value on the box.
 #[derive(Debug, Clone, Default)]
@@ -208,23 +208,26 @@ impl Analysis {
         }
         output.affine = false;
         let unit = gamma(self.roundings[index]);
+        let mut off = vec![0.0; size];
         for j in 0..size {
             let curve = if curves.len() == 1 { &curves[0] } else { &curves[j] };
             let (l, u) = (input.lo[j], input.hi[j]);
-            let ((l, u), only) = match &self.phases {
+            let known = match &self.phases {
                 Some(phases) => phases.within(index, j, curve, l, u),
-                None => ((l, u), None),
+                None => Within { range: (l, u), line: None, off: 0.0 },
             };
-            let (low, high) = only.map_or_else(|| lines(curve, l, u), |line| (line, line));
+            let (l, u) = known.range;
+            let (low, high) = known.line.map_or_else(|| lines(curve, l, u), |line| (line, line));
+            off[j] = if known.line.is_some() { known.off } else { 0.0 };
             (own.low_slope[j], own.low_offset[j]) = low;
             (own.high_slope[j], own.high_offset[j]) = high;
             (output.lo[j], output.hi[j]) = curve.range(l, u);
             // Through 0 and the identity nothing is rounded, unless several steps read the value.
             let plain = low == high && low.1 == 0.0 && (low.0 == 0.0 || low.0 == 1.0);
-            if !plain || several {
+            if !plain || several || off[j] > 0.0 {
                 let steepest = low.0.abs().max(high.0.abs());
                 let reach = steepest * l.abs().max(u.abs()) + low.1.abs().max(high.1.abs());
-                own.scale[j] = unit * reach * (1.0 + 1e-9) + TINY;
+                own.scale[j] = (unit * reach + off[j]) * (1.0 + 1e-9) + TINY;
             }
         }
         let rounded = gamma(12);
@@ -250,8 +253,10 @@ impl Analysis {
             if own.scale[j] == 0.0 && !several {
                 output.absolute[width * stride + j] = if l == 0.0 { 0.0 } else { carried };
             } else if width > 0 {
-                let off = rounded * ((l + h) * norm[j] + own.low_offset[j].abs() + own.high_offset[j].abs());
-                output.absolute[width * stride + j] = (l.max(h) * carried + off) * (1.0 + 1e-9) + TINY;
+                let round =
+                    rounded * ((l + h) * norm[j] + own.low_offset[j].abs() + own.high_offset[j].abs());
+                output.absolute[width * stride + j] =
+                    (l.max(h) * carried + round + off[j]) * (1.0 + 1e-9) + TINY;
             }
         }
     }
@@ -278,14 +283,22 @@ impl Analysis {
             let largest = || taps().max_by(|&a, &b| input.lo[a].total_cmp(&input.lo[b]));
             let best = phase.and_then(|k| taps().nth(k)).or_else(largest).expect("a window has an element");
             let highest = || taps().map(|i| input.hi[i]).fold(f64::NEG_INFINITY, f64::max);
-            let most = if phase.is_some() { input.hi[best] } else { highest() };
+            let off = match (&self.phases, phase) {
+                (Some(phases), Some(_)) => phases.off(index, j),
+                _ => 0.0,
+            };
+            let most = match phase {
+                Some(_) if off > 0.0 => (input.hi[best] + off).next_up(),
+                Some(_) => input.hi[best],
+                None => highest(),
+            };
             let wins = phase.is_some() || taps().all(|i| i == best || input.hi[i] <= input.lo[best]);
             own.low_source.push(best as u32);
             own.high_source.push(wins.then_some(best as u32));
             own.high_offset.push(if wins { 0.0 } else { most });
             (output.lo[j], output.hi[j]) = (input.lo[best], most);
-            own.scale[j] =
-                gamma(self.roundings[index]) * input.lo[best].abs().max(most.abs()) * (1.0 + 1e-9) + TINY;
+            let reach = input.lo[best].abs().max(most.abs());
+            own.scale[j] = (gamma(self.roundings[index]) * reach + off) * (1.0 + 1e-9) + TINY;
             for row in 0..width {
                 let (m, r) = (input.signed[row * from + best], input.absolute[row * from + best]);
                 let above = if wins {
@@ -299,10 +312,10 @@ impl Analysis {
                 output.absolute[row * stride + j] = if wins { r } else { 0.5 * (above - (m - r)) };
             }
             if width > 0 {
-                output.absolute[width * stride + j] = (input.absolute[width * from + best]
-                    + gamma(8) * (norm[best] + most.abs()))
-                    * (1.0 + 1e-9)
-                    + TINY;
+                output.absolute[width * stride + j] =
+                    (input.absolute[width * from + best] + off + gamma(8) * (norm[best] + most.abs()))
+                        * (1.0 + 1e-9)
+                        + TINY;
             }
         }
     }

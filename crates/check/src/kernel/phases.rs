@@ -7,11 +7,23 @@ use super::curve::Curve;
 use super::network::{Network, Op};
 
 /// Of every element of a step that is not affine the first and the last phase that are possible; decided where they agree.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Phases {
     /// Where the elements of each step begin.
     starts: Arc<[usize]>,
     possible: Vec<(u8, u8)>,
+    /// How far an argument (of a maximum: its source below the largest) may be from the phases that are left.
+    off: Vec<f64>,
+}
+
+/// What the phases of a curve's element say of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Within {
+    /// The argument's range.
+    pub(crate) range: (f64, f64),
+    /// Its line, where one is left; and how far the curve may be from it.
+    pub(crate) line: Option<(f64, f64)>,
+    pub(crate) off: f64,
 }
 
 impl Phases {
@@ -40,7 +52,8 @@ impl Phases {
                 }
             }
         }
-        Some(Phases { starts: starts.into(), possible })
+        let off = vec![0.0; possible.len()];
+        Some(Phases { starts: starts.into(), possible, off })
     }
 
     /// The number of an element among all.
@@ -69,21 +82,30 @@ impl Phases {
         self.possible[unit] = (clamp(from), clamp(to));
     }
 
-    /// The part of an argument's range in the possible phases of a curve's element; and its line, where one is left.
-    pub(crate) fn within(
-        &self,
-        step: usize,
-        element: usize,
-        curve: &Curve,
-        l: f64,
-        u: f64,
-    ) -> ((f64, f64), Option<(f64, f64)>) {
-        let Curve::Piecewise { kinks, segments } = curve else { return ((l, u), None) };
-        let (first, last) = self.possible[self.unit(step, element)];
-        let low = if first > 0 { l.max(kinks[first as usize - 1]) } else { l };
-        let high = kinks.get(last as usize).map_or(u, |&k| u.min(k));
+    /// Lets an argument be so far from its phases.
+    pub(crate) fn loosen(&mut self, unit: usize, off: f64) {
+        self.off[unit] = self.off[unit].max(off);
+    }
+
+    /// How far the largest source of a maximum may be above the one that is left.
+    pub(crate) fn off(&self, step: usize, element: usize) -> f64 {
+        self.off[self.unit(step, element)]
+    }
+
+    /// What is known of a curve's element whose argument is between two bounds.
+    pub(crate) fn within(&self, step: usize, element: usize, curve: &Curve, l: f64, u: f64) -> Within {
+        let Curve::Piecewise { kinks, segments } = curve else {
+            return Within { range: (l, u), line: None, off: 0.0 };
+        };
+        let unit = self.unit(step, element);
+        let ((first, last), off) = (self.possible[unit], self.off[unit]);
+        let low = if first > 0 { l.max(kinks[first as usize - 1] - off) } else { l };
+        let high = kinks.get(last as usize).map_or(u, |&k| u.min(k + off));
         // Turned round only where there is no such point.
         let range = if low <= high { (low, high) } else { (l, u) };
-        (range, (first == last).then(|| segments[first as usize]))
+        // From a kink on, a segment leaves the line of another by the difference of their slopes.
+        let steepest = segments.iter().map(|(slope, _)| slope.abs()).fold(0.0, f64::max);
+        let line = (first == last).then(|| segments[first as usize]);
+        Within { range, line, off: 2.0 * steepest * off }
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::kernel::{
     Choice, Claim, Curve, Dyadic, ExactForm, Network, Op, Phases, Prover, Row, Wall, affine, padded, push,
+    round_up,
 };
 
 use super::polytope::{Polytope, without_implied};
@@ -35,10 +36,12 @@ pub(super) struct Setting<'a> {
     pub(super) all: bool,
     /// Whether every output matters, or only those that are asked about.
     pub(super) maps: bool,
+    /// Whether forms are known to within errors only: cells are then split near kinks, and units are near their phases.
+    pub(super) enclosed: bool,
 }
 
 /// A part of the box.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Cell {
     pub(super) walls: Vec<Arc<Wall>>,
     /// A box around it.
@@ -52,6 +55,16 @@ pub(super) struct Cell {
     /// Of a cell that is whole, if maps are wanted: n slopes and a constant of a form below each output, then of one below its
     /// negation.
     pub(super) below: Vec<f64>,
+    /// Of a cell that is whole, if forms are enclosed: the rows that are not held.
+    pub(super) rows: Vec<EnclosedRow>,
+}
+
+/// A row on a cell: its value is between two forms.
+#[derive(Debug, Clone)]
+pub(super) struct EnclosedRow {
+    pub(super) row: usize,
+    pub(super) below: ExactForm,
+    pub(super) above: ExactForm,
 }
 
 /// A cell on which the network is one affine map.
@@ -103,7 +116,7 @@ enum At {
 }
 
 impl Setting<'_> {
-    /// The exact form of an element's argument, or of the difference of two, on a cell.
+    /// The exact form of an element's argument, or of the difference of two, on a cell; `None` where it is out of reach.
     fn argument(
         &self,
         phases: &Phases,
@@ -111,6 +124,9 @@ impl Setting<'_> {
         element: usize,
         minus: Option<usize>,
     ) -> Option<ExactForm> {
+        if self.enclosed {
+            return None;
+        }
         let mut slopes = vec![Dyadic::ZERO; self.network.sizes[value]];
         slopes[element] = Dyadic::of(1.0);
         if let Some(other) = minus {
@@ -119,8 +135,55 @@ impl Setting<'_> {
         affine(self.network, phases, value, ExactForm { slopes, constant: Dyadic::ZERO })
     }
 
+    /// A form to split by, and how far it may be from the argument of an element, or from the difference of two, on the cell of the
+    /// last analysis.
+    fn splitting(
+        &self,
+        cell: &Cell,
+        prover: &Prover,
+        value: usize,
+        element: usize,
+        minus: Option<usize>,
+    ) -> Option<(ExactForm, f64)> {
+        if !self.enclosed {
+            return Some((self.argument(&cell.phases, value, element, minus)?, 0.0));
+        }
+        let forms = self.forms(prover, value, &[(element, minus)]);
+        if !forms.constants.iter().all(|c| c.is_finite()) {
+            return None;
+        }
+        let mut form = ExactForm::of(forms.slopes(0), forms.constants[0]);
+        let mut gap = ExactForm::of(forms.slopes(1), forms.constants[1]);
+        gap.add(1.0, forms.slopes(0), forms.constants[0]);
+        // Between the form and the form plus this.
+        let gap = round_up(&-gap.least(&cell.lower, &cell.upper).to_rational()).max(0.0);
+        form.constant = form.constant.plus(&Dyadic::of(0.5 * gap));
+        Some((form, gap))
+    }
+
+    /// The rows that matter and are not held, between forms.
+    fn enclosed_rows(&self, cell: &Cell, prover: &Prover) -> Option<Vec<EnclosedRow>> {
+        let rows: Vec<usize> = self.rows(cell).into_iter().filter(|row| !cell.held.contains(row)).collect();
+        let claims = |holds: bool| -> Vec<Claim> {
+            rows.iter().map(|&row| Claim::row(&self.targets[row].row, holds)).collect()
+        };
+        let [below, above] = [true, false].map(|holds| prover.forms(&claims(holds), &[]));
+        let one = |(k, &row): (usize, &usize)| {
+            let known = below.constants[k].is_finite() && above.constants[k].is_finite();
+            known.then(|| EnclosedRow {
+                row,
+                below: ExactForm::of(below.slopes(k), below.constants[k]),
+                above: ExactForm::of(above.slopes(k), above.constants[k]).negated(),
+            })
+        };
+        rows.iter().enumerate().map(one).collect()
+    }
+
     /// The exact form of a target on a cell.
     fn target(&self, phases: &Phases, target: usize) -> Option<ExactForm> {
+        if self.enclosed {
+            return None;
+        }
         let own = &self.targets[target];
         let mut form = affine(self.network, phases, self.network.output, own.outputs.clone())?;
         for (slope, more) in form.slopes.iter_mut().zip(&own.inputs) {
@@ -131,6 +194,9 @@ impl Setting<'_> {
 
     /// An output as a function of the input on a cell that is whole; `None` where it is out of reach.
     pub(super) fn output(&self, cell: &Cell, j: usize) -> Option<ExactForm> {
+        if self.enclosed {
+            return None;
+        }
         let mut slopes = vec![Dyadic::ZERO; self.network.outputs()];
         slopes[j] = Dyadic::of(1.0);
         let form = ExactForm { slopes, constant: Dyadic::ZERO };
@@ -173,6 +239,10 @@ impl Setting<'_> {
         match best {
             None => {
                 cell.held = self.held(&cell, prover);
+                if self.enclosed {
+                    let Some(rows) = self.enclosed_rows(&cell, prover) else { return Expanded::Unknown };
+                    cell.rows = rows;
+                }
                 if self.maps {
                     let outputs: Vec<_> = (0..self.network.outputs()).map(|j| (j, None)).collect();
                     let forms = self.forms(prover, self.network.output, &outputs);
@@ -183,7 +253,7 @@ impl Setting<'_> {
                 }
                 Expanded::Whole(cell)
             }
-            Some(cut) => self.split(&cell, &cut).map_or(Expanded::Unknown, Expanded::Split),
+            Some(cut) => self.split(&cell, &cut, prover).map_or(Expanded::Unknown, Expanded::Split),
         }
     }
 
@@ -446,22 +516,25 @@ impl Setting<'_> {
         units
     }
 
-    /// The two sides of a kink, or a part for each source.
-    fn split(&self, cell: &Cell, cut: &Cut) -> Option<Vec<Cell>> {
+    /// The two sides of a kink, or a part for each source. The prover's last analysis is of this cell.
+    fn split(&self, cell: &Cell, cut: &Cut, prover: &Prover) -> Option<Vec<Cell>> {
         let value = self.network.steps[cut.step].inputs[0];
         let unit = cell.phases.unit(cut.step, cut.element);
-        let with = |walls: Vec<Arc<Wall>>, from: usize, to: usize| {
+        let with = |walls: Vec<Arc<Wall>>, from: usize, to: usize, off: f64| {
             let mut child = cell.clone();
             child.walls.extend(walls);
             child.phases.restrict(unit, from, to);
+            child.phases.loosen(unit, off);
             child
         };
         match (&cut.at, &self.network.steps[cut.step].op) {
             (At::Kink(kink), Op::Curves(curves)) => {
                 let curve = &curves[if curves.len() == 1 { 0 } else { cut.element }];
                 let Curve::Piecewise { kinks, .. } = curve else { return None };
-                let mut form = self.argument(&cell.phases, value, cut.element, None)?;
+                let (mut form, off) = self.splitting(cell, prover, value, cut.element, None)?;
                 form.constant = form.constant.minus(&Dyadic::of(kinks[*kink]));
+                // The kink plus or minus this, rounded, still is so far from it.
+                let off = if off > 0.0 { off + 2.0 * f64::EPSILON * (off + kinks[*kink].abs()) } else { 0.0 };
                 if form.slopes.iter().all(Dyadic::is_zero) {
                     // One number on all of the cell: on one side.
                     let side = if form.constant.sign().is_ge() {
@@ -469,25 +542,30 @@ impl Setting<'_> {
                     } else {
                         (0, *kink)
                     };
-                    return Some(vec![with(Vec::new(), side.0, side.1)]);
+                    return Some(vec![with(Vec::new(), side.0, side.1, off)]);
                 }
                 let above = self.wall(&form, false);
                 let below = above.opposite(false);
                 Some(vec![
-                    with(vec![Arc::new(above)], kink + 1, usize::from(u8::MAX)),
-                    with(vec![Arc::new(below)], 0, *kink),
+                    with(vec![Arc::new(above)], kink + 1, usize::from(u8::MAX), off),
+                    with(vec![Arc::new(below)], 0, *kink, off),
                 ])
             }
             (At::Sources(left), Op::Maximum { starts, sources }) => {
                 let taps = &sources[starts[cut.element]..starts[cut.element + 1]];
                 let part = |&own: &usize| {
                     let others = left.iter().filter(|k| **k != own);
+                    let mut most: f64 = 0.0;
                     let walls = others.map(|&k| {
-                        let (a, b) = (taps[own] as usize, taps[k] as usize);
-                        let form = self.argument(&cell.phases, value, a, Some(b))?;
+                        // One form for both orders, so that the parts share their face.
+                        let (a, b) = (taps[own.min(k)] as usize, taps[own.max(k)] as usize);
+                        let (form, off) = self.splitting(cell, prover, value, a, Some(b))?;
+                        most = most.max(off);
+                        let form = if own < k { form } else { form.negated() };
                         Some(Arc::new(self.wall(&form, false)))
                     });
-                    Some(with(walls.collect::<Option<_>>()?, own, own))
+                    let walls = walls.collect::<Option<_>>()?;
+                    Some(with(walls, own, own, most))
                 };
                 left.iter().map(part).collect()
             }

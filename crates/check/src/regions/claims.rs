@@ -1,15 +1,17 @@
 //! The claims of pieces: together they are the parts, each has its volume.
 
+use std::collections::HashSet;
+use std::ptr;
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use crate::kernel::{ExactForm, Rational, Wall, of_box, rational, volume_bounds};
+use crate::kernel::{ExactForm, Phases, Rational, Wall, of_box, rational, volume_bounds};
 use crate::preimage::{Same, Status};
-use crate::report::{Outcome, refuse};
+use crate::report::{Outcome, Trouble, refuse};
 
 use super::cells::Setting;
-use super::cover::{Cover, covered};
+use super::cover::{Cover, Effort, covered};
 use super::format::{File, Piece, Row};
 use super::parts::Part;
 use super::polytope::Polytope;
@@ -124,6 +126,15 @@ impl Shape {
         Some((bounds(&self.inner)?.0, bounds(&self.outer)?.1))
     }
 
+    /// How far inside a point is, about.
+    fn depth(&self, point: &[f64]) -> f64 {
+        let one = |wall: &Arc<Wall>| {
+            let value = wall.slopes.iter().zip(point).fold(wall.constant, |sum, (a, x)| sum + a * x);
+            value / wall.slopes.iter().map(|a| a * a).sum::<f64>().sqrt().max(f64::MIN_POSITIVE)
+        };
+        self.outer.iter().map(one).fold(f64::INFINITY, f64::min)
+    }
+
     /// Whether it is near a point.
     fn is_near(&self, point: &[f64], widths: &[f64]) -> bool {
         (0..point.len()).all(|i| {
@@ -134,7 +145,7 @@ impl Shape {
 }
 
 /// Checks all pieces and what the header sums up; the parts of each piece.
-pub(super) fn pieces<'a>(file: &File, found: &'a Found, same: &Same) -> Result<Vec<Vec<&'a Part>>, Outcome> {
+pub(super) fn pieces<'a>(file: &File, found: &'a Found, same: &Same) -> Result<Homes<'a>, Outcome> {
     let (lower, upper) = (&found.setting.lower, &found.setting.upper);
     let free = found.setting.free();
     let shapes: Vec<Shape> = file
@@ -148,43 +159,82 @@ pub(super) fn pieces<'a>(file: &File, found: &'a Found, same: &Same) -> Result<V
     let homes = homes(file, found, &shapes)?;
     let failure = (0..file.pieces.len())
         .into_par_iter()
-        .find_map_first(|k| piece(&file.pieces[k], &shapes[k], &homes[k], found).err());
+        .find_map_first(|k| piece(&file.pieces[k], &shapes[k], &homes.of_piece[k], found).err());
     failure.map_or(Ok(()), Err)?;
+    if found.setting.enclosed {
+        apart(file, &shapes, free)?;
+    }
     header(file, found, same, free)?;
     Ok(homes)
 }
 
-/// The parts of each piece. Each part lies in one piece, or, if it has no volume, in several.
-fn homes<'a>(file: &File, found: &'a Found, shapes: &[Shape]) -> Result<Vec<Vec<&'a Part>>, Outcome> {
+/// Whether pieces that were not seen to be made of different parts have no inner point in common.
+fn apart(file: &File, shapes: &[Shape], free: usize) -> Result<(), Outcome> {
+    let thick = |k: &usize| file.pieces[*k].certain && file.pieces[*k].dimension == free;
+    let meet = |a: usize, b: usize| {
+        let (a, b) = (&shapes[a], &shapes[b]);
+        (0..a.lower.len()).all(|i| a.lower[i] <= b.upper[i] && b.lower[i] <= a.upper[i]) && {
+            let walls: Vec<Arc<Wall>> = a.inner.iter().chain(&b.inner).cloned().collect();
+            !Polytope::new(&walls, &a.lower, &a.upper).enclosed(true).is_empty()
+        }
+    };
+    let all: Vec<usize> = (0..shapes.len()).filter(thick).collect();
+    let overlap = all.par_iter().find_map_first(|&b| {
+        let a = all.iter().copied().take_while(|&a| a < b).find(|&a| meet(a, b))?;
+        let reason = format!("it overlaps that of line {}", file.pieces[a].line);
+        Some(refuse(file.pieces[b].line, "piece", reason))
+    });
+    overlap.map_or(Ok(()), Err)
+}
+
+/// Where parts are.
+pub(super) struct Homes<'a> {
+    /// The parts of each piece.
+    pub(super) of_piece: Vec<Vec<&'a Part>>,
+    /// Parts that lie in several pieces, within their errors.
+    pub(super) between: HashSet<*const Part>,
+}
+
+/// The parts of each piece. Each part lies in one piece, or, if it has no volume, in several. Where rows are enclosed one at a rim
+/// may lie in two, within their errors: it is a part of the one that it is deepest in.
+fn homes<'a>(file: &File, found: &'a Found, shapes: &[Shape]) -> Result<Homes<'a>, Outcome> {
     let setting = &found.setting;
     let widths: Vec<f64> = setting.lower.iter().zip(&setting.upper).map(|(l, u)| u - l).collect();
     let complete = file.header.status != Status::Partial;
-    let home = |part: &Part| -> Result<Option<usize>, Vec<f64>> {
-        let mut polytope = Polytope::new(&part.walls, &part.lower, &part.upper);
-        let near: Vec<usize> =
-            (0..shapes.len()).filter(|&k| shapes[k].is_near(&part.point, &widths)).collect();
-        let takes = |k: &&usize, polytope: &mut Polytope<Arc<Wall>>| {
-            shapes[**k].outer.iter().all(|wall| polytope.is_within(wall))
-        };
-        if let Some(&k) = near.iter().find(|k| takes(k, &mut polytope)) {
-            return Ok(Some(k));
+    let home = |part: &Part| -> Result<Vec<usize>, Vec<f64>> {
+        let mut polytope = Polytope::new(&part.walls, &part.lower, &part.upper).enclosed(setting.enclosed);
+        let near = (0..shapes.len()).filter(|&k| shapes[k].is_near(&part.point, &widths));
+        let takes = |k: &usize| shapes[*k].outer.iter().all(|wall| polytope.is_within(wall));
+        let most = if setting.enclosed { usize::MAX } else { 1 };
+        let mut homes: Vec<usize> = near.filter(takes).take(most).collect();
+        if homes.len() > 1 {
+            let depth = |k: usize| shapes[k].depth(&part.point);
+            homes.sort_by(|&a, &b| depth(b).total_cmp(&depth(a)));
         }
-        if !complete {
-            return Ok(None);
+        if !complete || !homes.is_empty() {
+            return Ok(homes);
         }
         let covers: Vec<Cover> = shapes.iter().map(Shape::cover).collect();
-        match covered(&part.walls, &part.lower, &part.upper, &covers) {
-            Ok(()) if part.dimension < setting.free() => Ok(None),
+        match covered(&part.walls, &part.lower, &part.upper, &covers, Effort::few(setting.enclosed)) {
+            // Two polytopes may share what has no volume, or none that is known.
+            Ok(()) if part.dimension < setting.free() || !part.certain => Ok(homes),
             Ok(()) => Err(part.point.clone()),
             Err(point) => Err(point),
         }
     };
     let all: Vec<_> = found.parts.par_iter().map(home).collect();
-    let mut homes = vec![Vec::new(); shapes.len()];
+    let mut homes = Homes { of_piece: vec![Vec::new(); shapes.len()], between: HashSet::new() };
     for (part, home) in found.parts.iter().zip(all) {
         match home {
-            Ok(Some(k)) => homes[k].push(part),
-            Ok(None) => {}
+            Ok(own) => {
+                if let Some(&first) = own.first() {
+                    homes.of_piece[first].push(part);
+                }
+                if own.len() > 1 {
+                    homes.between.insert(ptr::from_ref(part));
+                }
+            }
+            Err(point) if !part.certain => return Err(doubtful(&point)),
             Err(point) => {
                 let reason = format!("a part of the preimage is in no piece, near x = {point:?}");
                 return Err(refuse(1, "pieces", reason));
@@ -194,22 +244,21 @@ fn homes<'a>(file: &File, found: &'a Found, shapes: &[Shape]) -> Result<Vec<Vec<
     Ok(homes)
 }
 
-/// The claims of one piece.
-fn piece(piece: &Piece, shape: &Shape, parts: &[&Part], found: &Found) -> Result<(), Outcome> {
-    let claim = |claim: &str, reason: String| Err(refuse(piece.line, claim, reason));
-    let free = found.setting.free();
-    let flat = piece.dimension < free;
-    if piece.rows.iter().any(|row| row.equality) != flat || piece.dimension > free {
-        return claim("dimension", "its equations do not go with it".into());
-    }
-    if parts.is_empty() || !piece.certain {
-        return claim("piece", "no part of the preimage is found in it".into());
-    }
-    let highest = parts.iter().map(|part| part.dimension).max();
-    if highest != Some(piece.dimension) {
-        return claim("dimension", format!("what it holds has dimension {}", highest.unwrap_or(0)));
-    }
+/// What rounding does not let see.
+fn doubtful(point: &[f64]) -> Outcome {
+    let why =
+        format!("hyperplanes are enclosed, and it stays open whether there is a point near x = {point:?}");
+    Trouble::not_checkable(why).into()
+}
+
+/// Whether a piece, moved inward, lies in the preimage; `Err` with a point where that is not seen.
+fn is_in_preimage(shape: &Shape, parts: &[&Part], found: &Found, flat: bool) -> Result<(), Vec<f64>> {
     let setting = &found.setting;
+    if setting.enclosed && !flat {
+        let phases = Phases::all(setting.network).ok_or_else(|| parts[0].point.clone())?;
+        let sides = found.sides.iter().chain(&shape.inner).cloned().collect::<Vec<_>>();
+        return setting.is_inside(&sides, &phases);
+    }
     let near: Vec<Vec<Arc<Wall>>> =
         if flat { parts.iter().map(|part| thickened(part, setting)).collect() } else { Vec::new() };
     let covers: Vec<Cover> = parts
@@ -221,12 +270,39 @@ fn piece(piece: &Piece, shape: &Shape, parts: &[&Part], found: &Found) -> Result
             upper: &part.upper,
         })
         .collect();
-    if let Err(point) = covered(&shape.inner, &setting.lower, &setting.upper, &covers) {
-        return claim("piece", format!("it is not all in the preimage, near x = {point:?}"));
+    let effort = Effort::all(covers.len(), setting.enclosed);
+    covered(&shape.inner, &setting.lower, &setting.upper, &covers, effort)
+}
+
+/// The claims of one piece.
+fn piece(piece: &Piece, shape: &Shape, parts: &[&Part], found: &Found) -> Result<(), Outcome> {
+    let claim = |claim: &str, reason: String| Err(refuse(piece.line, claim, reason));
+    let free = found.setting.free();
+    let flat = piece.dimension < free;
+    if piece.rows.iter().any(|row| row.equality) != flat || piece.dimension > free {
+        return claim("dimension", "its equations do not go with it".into());
     }
     let [low, high] = piece.volume;
     if !(0.0 <= low && low <= high) {
         return claim("volume of a piece", format!("[{low}, {high}] is no range"));
+    }
+    let enclosed = found.setting.enclosed;
+    if enclosed && !piece.certain {
+        // It claims no more than that there is nothing elsewhere.
+        return if low > 0.0 { claim("volume of a piece", "it may be empty".into()) } else { Ok(()) };
+    }
+    if parts.is_empty() || !piece.certain {
+        return claim("piece", "no part of the preimage is found in it".into());
+    }
+    if !parts.iter().any(|part| part.certain) {
+        return Err(doubtful(&parts[0].point));
+    }
+    let highest = parts.iter().filter(|part| part.certain).map(|part| part.dimension).max();
+    if highest != Some(piece.dimension) {
+        return claim("dimension", format!("what it holds has dimension {}", highest.unwrap_or(0)));
+    }
+    if let Err(point) = is_in_preimage(shape, parts, found, flat) {
+        return claim("piece", format!("it is not all in the preimage, near x = {point:?}"));
     }
     let exact = match &piece.exact {
         None => None,
@@ -238,9 +314,19 @@ fn piece(piece: &Piece, shape: &Shape, parts: &[&Part], found: &Found) -> Result
     // It is all there is and no more, so that its own volume is that of its parts.
     let work = |walls: usize| (walls as f64).powi(free as i32);
     let less = 2.0 * work(piece.rows.len()) < parts.iter().map(|part| work(part.walls.len())).sum();
-    let own = if flat || exact.is_some() || !less { None } else { shape.volume(parts) };
+    let own = if flat || exact.is_some() || !(less || enclosed) { None } else { shape.volume(parts) };
     if own.is_some_and(|(least, most)| low <= least && most <= high) {
         return Ok(());
+    }
+    if enclosed {
+        // Its own half-spaces are what its volume is of: the cells around here part at other kinks, if only by rounding.
+        return match own {
+            _ if flat && low == 0.0 && exact.is_none() => Ok(()),
+            Some((least, most)) => {
+                claim("volume of a piece", format!("its half-spaces keep it in [{least}, {most}]"))
+            }
+            None => claim("volume of a piece", "it does not follow".into()),
+        };
     }
     if let Err(reason) = volume(&full(parts, free), (low, high), exact.as_ref()) {
         return claim("volume of a piece", reason);
@@ -308,6 +394,9 @@ fn header(file: &File, found: &Found, same: &Same, free: usize) -> Result<(), Ou
     if off > near || -off > near {
         return claim("volume.box", "the box has another volume".into());
     }
+    if let (Status::Empty, Some(part)) = (header.status, found.parts.iter().find(|part| !part.certain)) {
+        return Err(doubtful(&part.point));
+    }
     if header.status == Status::Empty && !found.parts.is_empty() {
         return claim("status", format!("it says empty: not near x = {:?}", found.parts[0].point));
     }
@@ -322,13 +411,14 @@ fn header(file: &File, found: &Found, same: &Same, free: usize) -> Result<(), Ou
         },
     };
     // Every part is in one piece, and the pieces' volumes are checked.
-    if header.status == Status::Complete && exact.is_none() {
+    if header.status == Status::Complete && exact.is_none() && !found.setting.enclosed {
         let sum = |end: usize| crate::kernel::sum(file.pieces.iter().map(|piece| piece.volume[end]));
         if rational(said.lower) <= sum(0) && sum(1) <= rational(said.upper) {
             return Ok(());
         }
     }
-    let parts: Vec<&Part> = found.parts.iter().filter(|part| part.dimension == free).collect();
+    let thick = |part: &&Part| part.dimension == free || part.inner.is_some();
+    let parts: Vec<&Part> = found.parts.iter().filter(thick).collect();
     if let Err(reason) = volume(&parts, (said.lower, said.upper), exact.as_ref()) {
         return claim("volume", reason);
     }
@@ -354,7 +444,8 @@ mod tests {
         cut[1] = -sign;
         walls.push(wall(&cut, 0.0));
         let (lower, upper) = (vec![0.0; n], vec![1.0; n]);
-        Part { walls, lower, upper, region: 0, point: vec![0.1; n], dimension: n }
+        let (inner, certain) = (None, true);
+        Part { walls, inner, certain, lower, upper, region: 0, point: vec![0.1; n], dimension: n }
     }
 
     fn simplex(n: usize, error: f64, far: f64) -> Shape {

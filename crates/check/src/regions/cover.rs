@@ -6,8 +6,29 @@ use crate::kernel::Wall;
 
 use super::polytope::Polytope;
 
-/// Polytopes that are left over may be cut so often.
+/// Polytopes that are left over may be cut so often, for a few covers.
 const MOST: usize = 60;
+/// And so often for each of many.
+const MOST_EACH: usize = 40;
+
+/// How long is looked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Effort {
+    most: usize,
+    enclosed: bool,
+}
+
+impl Effort {
+    /// For a cover by few; `enclosed`: half-spaces are.
+    pub(super) fn few(enclosed: bool) -> Self {
+        Effort { most: MOST, enclosed }
+    }
+
+    /// For a cover by all of these.
+    pub(super) fn all(covers: usize, enclosed: bool) -> Self {
+        Effort { most: MOST + MOST_EACH * covers, enclosed }
+    }
+}
 
 /// A polytope that may take part in a cover: walls, and a box around it.
 #[derive(Debug)]
@@ -18,18 +39,19 @@ pub(super) struct Cover<'a> {
 }
 
 /// Whether the polytope of the walls in the box lies in the union of the covers; `Err` with a point near what is left over, and
-/// whether that was looked for long enough.
+/// whether that was looked for long enough: as `effort` says.
 pub(super) fn covered(
     walls: &[Arc<Wall>],
     lower: &[f64],
     upper: &[f64],
     covers: &[Cover],
+    effort: Effort,
 ) -> Result<(), Vec<f64>> {
     let mut stack = vec![walls.to_vec()];
     let mut count = 0;
     while let Some(walls) = stack.pop() {
         count += 1;
-        let mut polytope = Polytope::new(&walls, lower, upper);
+        let mut polytope = Polytope::new(&walls, lower, upper).enclosed(effort.enclosed);
         if polytope.is_empty() {
             continue;
         }
@@ -40,7 +62,7 @@ pub(super) fn covered(
             }
             return Err(lower.to_vec());
         };
-        if count > MOST {
+        if count > effort.most {
             return Err(point);
         }
         // The cover that the point is deepest in.
@@ -66,18 +88,18 @@ pub(super) fn covered(
         let mut rest = walls.clone();
         let mut cut = false;
         for wall in cover.walls {
-            if Polytope::new(&rest, lower, upper).is_within(wall) {
+            if Polytope::new(&rest, lower, upper).enclosed(effort.enclosed).is_within(wall) {
                 continue;
             }
             let mut beyond = rest.clone();
             beyond.push(Arc::new(wall.opposite(!wall.strict)));
-            if !Polytope::new(&beyond, lower, upper).is_empty() {
+            if !Polytope::new(&beyond, lower, upper).enclosed(effort.enclosed).is_empty() {
                 stack.push(beyond);
                 cut = true;
             }
             rest.push(Arc::clone(wall));
         }
-        if cut && stack.len() > MOST {
+        if cut && stack.len() > effort.most {
             return Err(point);
         }
     }

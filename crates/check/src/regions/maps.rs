@@ -1,6 +1,7 @@
 //! The claims of linear regions: phases, affine maps, signs of determinants; and of folds.
 
 use std::collections::{HashMap, HashSet};
+use std::ptr;
 
 use rayon::prelude::*;
 
@@ -9,13 +10,13 @@ use crate::report::{Outcome, refuse};
 
 use super::Found;
 use super::cells::{Cell, Region as Whole};
-use super::claims::Shape;
-use super::cover::{Cover, covered};
+use super::claims::{Homes, Shape};
+use super::cover::{Cover, Effort, covered};
 use super::format::{File, Region};
 use super::parts::Part;
 
 /// Checks the regions that the file lists, and that its pieces lie in those that they name.
-pub(super) fn regions(file: &File, found: &Found, homes: &[Vec<&Part>]) -> Result<(), Outcome> {
+pub(super) fn regions(file: &File, found: &Found, homes: &Homes) -> Result<(), Outcome> {
     for piece in &file.pieces {
         let count = if file.regions.is_empty() { file.header.regions } else { file.regions.len() };
         if piece.regions.is_empty() || piece.regions.iter().any(|&r| r >= count) {
@@ -38,12 +39,17 @@ pub(super) fn regions(file: &File, found: &Found, homes: &[Vec<&Part>]) -> Resul
     if let Some(&[twice, _]) = distinct.windows(2).find(|pair| pair[0] == pair[1]) {
         return Err(refuse(1, "regions", format!("one is listed twice: {twice}")));
     }
-    for (piece, parts) in file.pieces.iter().zip(homes) {
-        // A face may lie in several regions, of which one is named.
-        let full = found.setting.free();
-        let of = |part: &Part| groups.of[part.region];
-        let named = |part: &Part| part.dimension < full || piece.regions.iter().any(|&r| own[r] == of(part));
-        let holds = |r: &usize| parts.iter().any(|part| of(part) == own[*r]);
+    for (piece, parts) in file.pieces.iter().zip(&homes.of_piece) {
+        // A face may lie in several regions, of which one is named; and what lies in two pieces, within their errors, is named by
+        // one.
+        let (full, of) = (found.setting.free(), |part: &Part| groups.of[part.region]);
+        let named = |part: &Part| {
+            part.dimension < full
+                || !part.certain
+                || homes.between.contains(&ptr::from_ref(part))
+                || piece.regions.iter().any(|&r| own[r] == of(part))
+        };
+        let holds = |r: &usize| !piece.certain || parts.iter().any(|part| of(part) == own[*r]);
         if !parts.iter().all(|part| named(part)) || !piece.regions.iter().all(holds) {
             return Err(refuse(piece.line, "regions", "it lies in others than those that it names"));
         }
@@ -76,7 +82,7 @@ fn tiles(file: &File, found: &Found, groups: &Groups, own: &[usize]) -> Result<(
     };
     let misplaced = (0..shapes.len()).into_par_iter().find_map_first(|k| {
         let covers: Vec<Cover> = groups.members[own[k]].iter().map(|&cell| cover(cell)).collect();
-        let point = covered(&shapes[k].inner, lower, upper, &covers).err()?;
+        let point = covered(&shapes[k].inner, lower, upper, &covers, Effort::few(setting.enclosed)).err()?;
         let reason = format!("its half-spaces are not those of its phases, near x = {point:?}");
         Some(refuse(file.regions[k].line, "region", reason))
     });
@@ -85,10 +91,11 @@ fn tiles(file: &File, found: &Found, groups: &Groups, own: &[usize]) -> Result<(
         return Ok(());
     }
     let missed = (0..found.regions.len()).into_par_iter().find_map_first(|cell| {
-        let listed = (0..shapes.len()).filter(|&k| own[k] == groups.of[cell]);
+        // Where hyperplanes are enclosed, rounding may leave a cell between two that meet.
+        let listed = (0..shapes.len()).filter(|&k| setting.enclosed || own[k] == groups.of[cell]);
         let covers: Vec<Cover> = listed.map(|k| shapes[k].cover()).collect();
         let own = cover(cell);
-        covered(own.walls, own.lower, own.upper, &covers).err()
+        covered(own.walls, own.lower, own.upper, &covers, Effort::few(setting.enclosed)).err()
     });
     missed.map_or(Ok(()), |point| {
         Err(refuse(1, "regions", format!("a part of the box is in none that is listed, near x = {point:?}")))
@@ -188,6 +195,9 @@ fn one(region: &Region, found: &Found, groups: &Groups) -> Result<usize, Outcome
         });
         if rounded {
             continue;
+        }
+        if setting.enclosed {
+            return claim("map", format!("output {j} is off by more than its error"));
         }
         let Some(mut gap) = exact(j) else {
             return claim("map", "an element that matters is in no one phase".into());

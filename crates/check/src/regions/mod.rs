@@ -6,6 +6,7 @@
 mod cells;
 mod claims;
 mod cover;
+mod enclosed;
 mod format;
 mod maps;
 mod parts;
@@ -18,7 +19,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use crate::Context;
-use crate::kernel::{Phases, Prover, Rational, is_exact};
+use crate::kernel::{Phases, Prover, Rational, Wall, is_exact};
 use crate::preimage::{Same, Stated, Status};
 use crate::report::{Outcome, Report, Trouble, refuse};
 use crate::work::Work;
@@ -39,6 +40,8 @@ const MOST_FREE: usize = 12;
 #[derive(Debug)]
 struct Found<'a> {
     setting: Setting<'a>,
+    /// The sides of the exact box.
+    sides: Vec<Arc<Wall>>,
     regions: Vec<Region>,
     parts: Vec<Part>,
 }
@@ -62,6 +65,11 @@ pub(crate) fn check(text: &str, context: &Context, report: &mut Report) -> Resul
     let same = stated.same(&network, &question)?;
     counts(&file)?;
     if !stated.nothing {
+        let fixed = |i: &usize| same.lower[*i] == same.upper[*i] && header.lower[*i] < header.upper[*i];
+        if let Some(i) = (0..header.lower.len()).find(fixed) {
+            let why = format!("x{i} is fixed at a number that is no double");
+            return Err(Trouble::not_checkable(why).into());
+        }
         let (targets, disjuncts) = target::targets(&question, &network, &same.lower, &same.upper)?;
         let setting = Setting {
             network: &network,
@@ -71,8 +79,9 @@ pub(crate) fn check(text: &str, context: &Context, report: &mut Report) -> Resul
             upper: header.upper.clone(),
             all: header.all_regions,
             maps: !file.regions.is_empty(),
+            enclosed: header.arithmetic == Arithmetic::Enclosed,
         };
-        let found = find(setting, &same, header.arithmetic, context, report)?;
+        let found = find(setting, &same, context, report)?;
         if let Some(outcome) = Work::new(context.stop.clone()).stopped() {
             return Err(outcome);
         }
@@ -113,17 +122,13 @@ fn counts(file: &File) -> Result<(), Outcome> {
 fn find<'a>(
     setting: Setting<'a>,
     same: &Same,
-    arithmetic: Arithmetic,
     context: &Context,
     report: &mut Report,
 ) -> Result<Found<'a>, Outcome> {
     let work = Work::new(context.stop.clone());
     let network = setting.network;
     let not = |why: &str| Outcome::from(Trouble::not_checkable(why));
-    if arithmetic == Arithmetic::Enclosed {
-        return Err(not("the answer's hyperplanes are enclosed, not exact: only exact ones are covered"));
-    }
-    let phases = Phases::all(network).filter(|_| is_exact(network, true));
+    let phases = Phases::all(network).filter(|_| setting.enclosed || is_exact(network, true));
     let Some(phases) = phases else {
         return Err(not(
             "the network has functions that are not made of lines, or constants that are not exact",
@@ -132,15 +137,19 @@ fn find<'a>(
     if setting.free() > MOST_FREE {
         return Err(not("more than 12 inputs are free"));
     }
-    let sides = target::sides(&same.lower, &same.upper);
+    let sides: Vec<Arc<Wall>> = target::sides(&same.lower, &same.upper)
+        .iter()
+        .map(|side| Arc::new(setting.wall(side, false)))
+        .collect();
     let root = Cell {
-        walls: sides.iter().map(|side| Arc::new(setting.wall(side, false))).collect(),
+        walls: sides.clone(),
         lower: setting.lower.clone(),
         upper: setting.upper.clone(),
         phases,
         alive: (0..setting.disjuncts.len()).collect(),
         held: Vec::new(),
         below: Vec::new(),
+        rows: Vec::new(),
     };
     let (mut stack, mut regions, mut count) = (vec![root], Vec::new(), 0);
     while !stack.is_empty() {
@@ -167,10 +176,14 @@ fn find<'a>(
     }
     report.checked.boxes = count as u64;
     let regions: Vec<Region> = regions.into_par_iter().map(|cell| setting.region(cell)).collect();
-    let parts: Option<Vec<Vec<Part>>> =
-        regions.par_iter().enumerate().map(|(index, region)| setting.parts(region, index)).collect();
-    let Some(parts) = parts else { return Err(not("a form of the question is out of reach")) };
-    Ok(Found { setting, regions, parts: parts.into_iter().flatten().collect() })
+    let parts = |(index, region): (usize, &Region)| {
+        if setting.enclosed {
+            return setting.enclosed_parts(&region.cell, index).map_err(not);
+        }
+        setting.parts(region, index).ok_or_else(|| not("a form of the question is out of reach"))
+    };
+    let parts: Vec<Vec<Part>> = regions.par_iter().enumerate().map(parts).collect::<Result<_, Outcome>>()?;
+    Ok(Found { setting, sides, regions, parts: parts.into_iter().flatten().collect() })
 }
 
 /// A fraction as it is written.

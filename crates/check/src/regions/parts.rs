@@ -10,8 +10,12 @@ use super::polytope::Polytope;
 /// A polytope of the preimage in one linear region.
 #[derive(Debug)]
 pub(super) struct Part {
-    /// Closed; irredundant as far as that is proved.
+    /// Closed; irredundant as far as that is proved. All of the region's preimage satisfies them.
     pub(super) walls: Vec<Arc<Wall>>,
+    /// What satisfies these is in the preimage, if they are others.
+    pub(super) inner: Option<Vec<Arc<Wall>>>,
+    /// Whether there is a point of the preimage.
+    pub(super) certain: bool,
     pub(super) lower: Vec<f64>,
     pub(super) upper: Vec<f64>,
     /// The region, by index.
@@ -138,7 +142,7 @@ impl Setting<'_> {
 }
 
 /// The polytope of some walls in a cell's box; `None` if there is no point, for certain.
-fn part(walls: Vec<Arc<Wall>>, cell: &Cell, region: usize) -> Option<Part> {
+pub(super) fn part(walls: Vec<Arc<Wall>>, cell: &Cell, region: usize) -> Option<Part> {
     let mut own = Cell { walls, ..cell.clone() };
     if Polytope::new(&own.walls, &own.lower, &own.upper).is_empty() || !super::cells::narrow(&mut own) {
         return None;
@@ -159,7 +163,7 @@ fn part(walls: Vec<Arc<Wall>>, cell: &Cell, region: usize) -> Option<Part> {
         .collect();
     let dimension = free.len() - rank(&mut rows);
     let point = inside.point.unwrap_or_else(|| lower.clone());
-    Some(Part { walls, lower, upper, region, point, dimension })
+    Some(Part { walls, inner: None, certain: true, lower, upper, region, point, dimension })
 }
 
 fn rank(rows: &mut [Vec<Rational>]) -> usize {
@@ -185,12 +189,19 @@ fn rank(rows: &mut [Vec<Rational>]) -> usize {
 impl Part {
     /// Proved bounds of its volume; (0, ∞) where rounding leaves it open.
     pub(super) fn volume(&self) -> (f64, f64) {
-        let walls: Vec<&Wall> = self.walls.iter().map(|wall| &**wall).collect();
-        volume_bounds(&walls, &self.lower, &self.upper).unwrap_or((0.0, f64::INFINITY))
+        let bounds = |walls: &[Arc<Wall>]| {
+            let walls: Vec<&Wall> = walls.iter().map(|wall| &**wall).collect();
+            volume_bounds(&walls, &self.lower, &self.upper).unwrap_or((0.0, f64::INFINITY))
+        };
+        let outer = bounds(&self.walls);
+        self.inner.as_ref().map_or(outer, |inner| (bounds(inner).0, outer.1))
     }
 
     /// Its volume without rounding.
     pub(super) fn volume_exactly(&self) -> Option<Rational> {
+        if self.inner.is_some() {
+            return None;
+        }
         let walls: Vec<&Wall> = self.walls.iter().map(|wall| &**wall).collect();
         volume_exactly(&walls, &self.lower, &self.upper)
     }

@@ -10,6 +10,9 @@ use crate::kernel::{ExactForm, Rational, Wall, follows_inside, least_inside, rat
 /// A bound that misses 0 by no more than this part of the form's size may do so by rounding alone.
 const NEARLY: f64 = 1e-9;
 
+/// The same where half-spaces are enclosed: they pass each other by their errors, which is little, and more than rounding.
+const NEARLY_ENCLOSED: f64 = 1e-14;
+
 /// The part of a box inside walls.
 #[derive(Debug)]
 pub(super) struct Polytope<'a, W> {
@@ -17,11 +20,18 @@ pub(super) struct Polytope<'a, W> {
     pub(super) lower: &'a [f64],
     pub(super) upper: &'a [f64],
     simplex: Simplex,
+    nearly: f64,
 }
 
 impl<'a, W: Borrow<Wall>> Polytope<'a, W> {
     pub(super) fn new(walls: &'a [W], lower: &'a [f64], upper: &'a [f64]) -> Self {
-        Polytope { walls, lower, upper, simplex: Simplex::new(walls, lower, upper) }
+        Polytope { walls, lower, upper, simplex: Simplex::new(walls, lower, upper), nearly: NEARLY }
+    }
+
+    /// Of half-spaces that are enclosed, or not.
+    pub(super) fn enclosed(mut self, enclosed: bool) -> Self {
+        self.nearly = if enclosed { NEARLY_ENCLOSED } else { NEARLY };
+        self
     }
 
     /// A proved lower bound of `slopes·x + constant`, and where it comes from.
@@ -40,7 +50,7 @@ impl<'a, W: Borrow<Wall>> Polytope<'a, W> {
     /// How large a form may be on the box, for what counts as near to 0.
     pub(super) fn near(&self, slopes: &[f64], constant: f64) -> f64 {
         let reach = |i: usize| slopes[i].abs() * self.lower[i].abs().max(self.upper[i].abs());
-        NEARLY * (constant.abs() + (0..slopes.len()).map(reach).sum::<f64>()) + f64::MIN_POSITIVE.sqrt()
+        self.nearly * (constant.abs() + (0..slopes.len()).map(reach).sum::<f64>()) + f64::MIN_POSITIVE.sqrt()
     }
 
     /// Whether `form ≥ 0` (`> 0` with `strict`) follows without rounding, by the multipliers of a program in doubles or by those

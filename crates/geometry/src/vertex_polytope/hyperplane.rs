@@ -19,6 +19,7 @@ pub struct Hyperplane {
     slopes: Box<[f64]>,
     constant: f64,
     error: f64,
+    doubt: f64,
     label: u64,
     exact: LazyLock<Vec<IBig>, Source>,
 }
@@ -31,6 +32,7 @@ impl Hyperplane {
             slopes: slopes.into(),
             constant,
             error: 0.0,
+            doubt: 0.0,
             label,
             exact: LazyLock::new(Box::new(move || integers(&all))),
         }
@@ -51,6 +53,7 @@ impl Hyperplane {
             slopes: doubles.into(),
             constant,
             error: f64::EPSILON * magnitude + f64::MIN_POSITIVE,
+            doubt: 0.0,
             label,
             exact: LazyLock::new(Box::new(move || integers)),
         }
@@ -65,7 +68,14 @@ impl Hyperplane {
         label: u64,
         exact: impl FnOnce() -> Vec<IBig> + Send + Sync + 'static,
     ) -> Self {
-        Hyperplane { slopes: slopes.into(), constant, error, label, exact: LazyLock::new(Box::new(exact)) }
+        let exact = LazyLock::new(Box::new(exact) as Source);
+        Hyperplane { slopes: slopes.into(), constant, error, doubt: 0.0, label, exact }
+    }
+
+    /// The same hyperplane, standing for one that its function is off by at most `doubt` from: signs are those of this one.
+    pub fn with_doubt(mut self, doubt: f64) -> Self {
+        self.doubt = doubt;
+        self
     }
 
     /// n slopes, to within the error.
@@ -81,6 +91,11 @@ impl Hyperplane {
     /// By how much the function in doubles may be off.
     pub fn error(&self) -> f64 {
         self.error
+    }
+
+    /// By how much the function may be off the one that it stands for.
+    pub fn doubt(&self) -> f64 {
+        self.doubt
     }
 
     /// What the caller knows it by.
@@ -100,6 +115,7 @@ impl fmt::Debug for Hyperplane {
             .field("slopes", &self.slopes)
             .field("constant", &self.constant)
             .field("error", &self.error)
+            .field("doubt", &self.doubt)
             .field("label", &self.label)
             .finish_non_exhaustive()
     }

@@ -3,7 +3,7 @@
 #![allow(dead_code)] // each test binary uses its part
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use netinverse::check::{Options, Report, Trouble, check};
 use netinverse::network::Function;
@@ -22,8 +22,13 @@ pub(crate) struct Made {
 
 impl Made {
     pub(crate) fn preimage(layers: &Layers, arguments: &[&str]) -> Self {
+        Self::preimage_of(|path| layers.write(path), arguments)
+    }
+
+    /// Of a network that `write` writes.
+    pub(crate) fn preimage_of(write: impl Fn(&Path), arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        layers.write(&folder.path().join("net.onnx"));
+        write(&folder.path().join("net.onnx"));
         let fixed = ["preimage", "net.onnx", "-o", "answer.preimage"];
         let output = netinverse(folder.path(), &[&fixed[..], arguments].concat());
         assert!(folder.path().join("answer.preimage").exists(), "{}", text(&output.stderr));
@@ -70,6 +75,44 @@ impl Made {
         }
         std::fs::write(&self.answer, body).unwrap();
     }
+}
+
+/// Writes layers with a BatchNormalization before each function, whose factors γ / √(v + ε) are no doubles.
+pub(crate) fn write_normed(layers: &Layers, path: &Path, seed: u64) {
+    use netinverse::base::Rng;
+    use netinverse::onnx::{Model, Node, Tensor, TensorData};
+    layers.write(path);
+    let (mut model, mut rng) = (Model::read(path).unwrap(), Rng::new(seed, 7));
+    let sizes: Vec<usize> = layers.biases.iter().map(Vec::len).collect();
+    let (mut nodes, mut count) = (Vec::new(), 0);
+    for mut node in std::mem::take(&mut model.graph.nodes) {
+        if ["Relu", "Abs", "Clip"].contains(&&node.op_type[..]) {
+            let size = sizes[count];
+            let names = ["scale", "shift", "mean", "variance"].map(|name| format!("{name}{count}"));
+            for (k, name) in names.iter().enumerate() {
+                let value = |_| match k {
+                    0 => 0.5 + rng.uniform(),
+                    3 => 0.1 + rng.uniform(),
+                    _ => 0.3 * rng.normal(),
+                };
+                let data = TensorData::F32((0..size).map(value).map(|v| v as f32).collect());
+                model.graph.initializers.push(Tensor { name: name.clone(), dims: vec![size], data });
+            }
+            let normed = format!("normed{count}");
+            nodes.push(Node {
+                op_type: "BatchNormalization".into(),
+                inputs: [&node.inputs[..1], &names[..]].concat(),
+                outputs: vec![normed.clone()],
+                ..Node::default()
+            });
+            node.inputs[0] = normed;
+            count += 1;
+        }
+        nodes.push(node);
+    }
+    assert_eq!(count, layers.functions.iter().flatten().count(), "one for each function");
+    model.graph.nodes = nodes;
+    model.write(path).unwrap();
 }
 
 pub(crate) fn hash(bytes: &[u8]) -> String {

@@ -189,9 +189,9 @@ impl Enumeration<'_> {
                     let at = hinge.kinks[kink];
                     let label = u64::from(own.ordinal) << 8 | kink as u64;
                     let exact = [(own.sources[0], 1.0)];
-                    let plane = self.plane(&number, at, &exact, &node.phases, label);
-                    let below: Alive = (2 << kink) - 1;
                     let doubt = self.doubt(number.error(), number.norm() + at.abs());
+                    let plane = self.plane(&number, at, &exact, &node.phases, label, doubt);
+                    let below: Alive = (2 << kink) - 1;
                     let signs = node.cell.signs(&plane);
                     let kept = match position(&signs) {
                         Position::Across => {
@@ -234,8 +234,9 @@ impl Enumeration<'_> {
                 let (one, two) = if a < b { (*chosen, *other) } else { (*other, *chosen) };
                 let exact = [(own.sources[one], 1.0), (own.sources[two], -1.0)];
                 let label = u64::from(own.ordinal) << 8 | (128 + ((one * 31 + two) as u64 & 127));
-                let plane = self.plane(&gap, 0.0, &exact, &node.phases, label);
-                doubt = doubt.max(self.doubt(gap.error(), first.norm() + second.norm()));
+                let own_doubt = self.doubt(gap.error(), first.norm() + second.norm());
+                let plane = self.plane(&gap, 0.0, &exact, &node.phases, label, own_doubt);
+                doubt = doubt.max(own_doubt);
                 let signs = current.signs(&plane);
                 cell = match (position(&signs), turned) {
                     (Position::Across, _) => {
@@ -258,7 +259,7 @@ impl Enumeration<'_> {
         if self.setting.exact { 0.0 } else { error + 4.0 * f64::EPSILON * norm }
     }
 
-    /// The hyperplane where a number is `at`: exactly, or the doubles.
+    /// The hyperplane where a number is `at`: exactly, or the doubles, which may be off by `doubt`.
     fn plane(
         &self,
         number: &Enclosed,
@@ -266,10 +267,12 @@ impl Enumeration<'_> {
         exact: &[(u32, f64)],
         phases: &[u8],
         label: u64,
+        doubt: f64,
     ) -> Arc<Hyperplane> {
         let dims = self.setting.frame.dims();
         if !self.setting.exact {
-            return Arc::new(Hyperplane::of_doubles(&number.form[1..=dims], number.form[0] - at, label));
+            let plane = Hyperplane::of_doubles(&number.form[1..=dims], number.form[0] - at, label);
+            return Arc::new(plane.with_doubt(doubt));
         }
         let whole = |value: f64| RBig::try_from(value).unwrap_or(RBig::ZERO);
         let combination = Combination {
@@ -288,7 +291,8 @@ impl Enumeration<'_> {
             let integers = self.setting.integers(exact, &region.phases);
             return Arc::new(Hyperplane::of_integers(integers, ROWS + u64::from(row)));
         }
-        Arc::new(Hyperplane::of_doubles(&form[1..=dims], form[0] + shift, ROWS + u64::from(row)))
+        let plane = Hyperplane::of_doubles(&form[1..=dims], form[0] + shift, ROWS + u64::from(row));
+        Arc::new(plane.with_doubt(region.rows[row as usize].error))
     }
 
     /// Bounds every unit and row on a cell, decides what can be, and chooses what to split by.

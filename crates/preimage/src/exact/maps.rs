@@ -31,11 +31,11 @@ pub enum Orientation {
 }
 
 impl Setting {
-    /// The outputs on a region as functions of x.
-    pub(super) fn map(&self, outputs: &[Enclosed]) -> AffineMap {
+    /// The outputs on a region as functions of x; `doubts` for each how far it may be off at least.
+    pub(super) fn map(&self, outputs: &[Enclosed], doubts: &[f64]) -> AffineMap {
         let mut map = AffineMap { slopes: Vec::new(), constants: Vec::new(), errors: Vec::new() };
-        for number in outputs {
-            let (slopes, constant, error) = self.in_x(&number.form, number.error());
+        for (number, &doubt) in outputs.iter().zip(doubts) {
+            let (slopes, constant, error) = self.in_x(&number.form, number.error().max(doubt));
             map.slopes.push(slopes);
             map.constants.push(constant);
             map.errors.push(error);

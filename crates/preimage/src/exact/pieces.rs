@@ -11,6 +11,19 @@ use netinverse_linalg::{Interval, Lu, Matrix};
 
 use super::enumerate::{Enumeration, Region};
 
+/// What is written of hyperplanes that are not exact, and of volumes that depend on them, leaves room for the rounding of others
+/// who bound the same network another way: errors count so many times.
+pub(super) const ROOM: f64 = 16.0;
+
+/// And volumes are wider by this share.
+const WIDER: f64 = 1e-12;
+
+/// A volume with room.
+pub(super) fn roomy(least: f64, most: f64) -> Interval {
+    let low = (least * (1.0 - WIDER)).max(0.0);
+    Interval::new(low, (most * (1.0 + WIDER)).max(low))
+}
+
 /// A part of the preimage inside one linear region.
 #[derive(Debug, Clone)]
 pub(super) struct Part {
@@ -64,6 +77,7 @@ impl Enumeration<'_> {
                 let own = shape.volume();
                 let more = if k == 0 { doubtful } else { 0.0 };
                 let volume = Interval::new(add_down(own.lo(), -doubtful).max(0.0), add_up(own.hi(), more));
+                let volume = if self.setting.exact { volume } else { roomy(volume.lo(), volume.hi()) };
                 let certain = self.setting.exact || volume.lo() > 0.0;
                 out.push(Part { shape, region: index, disjunct: None, volume, certain });
             }
@@ -85,8 +99,7 @@ impl Enumeration<'_> {
             }
             cell.map_or(Interval::ZERO, |cell| cell.volume())
         };
-        let (inner, outer) = (part(-1.0).lo(), part(1.0).hi());
-        Interval::new(inner.min(outer), outer)
+        roomy(part(-ROOM).lo(), part(ROOM).hi())
     }
 
     /// How much of a region lies where some row is nearer to 0 than it may be off.
@@ -98,7 +111,7 @@ impl Enumeration<'_> {
         rows.sort_unstable();
         rows.dedup();
         let slab = |row: u32| {
-            let error = region.rows[row as usize].error;
+            let error = ROOM * region.rows[row as usize].error;
             let above = region.cell.clip(&self.row_plane(region, row, error))?;
             let plane = self.row_plane(region, row, -error);
             let signs = above.signs(&plane);
@@ -119,13 +132,13 @@ impl Enumeration<'_> {
         if self.setting.exact {
             return None;
         }
-        let mut cell = Some(region.cell.clone());
-        for &row in open {
-            let error = region.rows[row as usize].error;
-            cell = cell.and_then(|cell| cell.clip(&self.row_plane(region, row, error)));
-        }
-        let shape = cell?;
-        let volume = Interval::new(0.0, shape.volume().hi());
+        let moved = |by: f64| {
+            open.iter().try_fold(region.cell.clone(), |cell, &row| {
+                cell.clip(&self.row_plane(region, row, by * region.rows[row as usize].error))
+            })
+        };
+        let shape = moved(1.0)?;
+        let volume = roomy(0.0, moved(ROOM).map_or(0.0, |cell| cell.volume().hi()));
         Some(Part { shape, region: index, disjunct: None, volume, certain: false })
     }
 

@@ -18,6 +18,7 @@ use super::forms::Setting;
 use super::frame::{Frame, SIDES};
 use super::maps::{AffineMap, Orientation};
 use super::merge::{Joined, merge, without_contained};
+use super::pieces::{ROOM, roomy};
 use super::rows::TargetRows;
 use crate::question::Question;
 
@@ -271,6 +272,11 @@ impl ExactSet {
                 *own = Some(volume);
             }
         }
+        for piece in &joined {
+            let (low, high) = scaled(piece.volume);
+            lower.add(low);
+            upper.add(high);
+        }
         self.pieces = joined
             .into_par_iter()
             .zip(exact_volumes)
@@ -279,15 +285,15 @@ impl ExactSet {
                 rows: rows_of(setting, &piece.shape),
                 vertices: vertices_of(setting, &piece.shape),
                 regions: piece.regions,
-                volume: scaled(piece.volume),
+                volume: if setting.exact || piece.shape.dimension() < piece.shape.coordinates() {
+                    scaled(piece.volume)
+                } else {
+                    scaled(own_volume(setting, &piece.shape, piece.certain))
+                },
                 exact_volume,
                 certain: piece.certain,
             })
             .collect();
-        for piece in &self.pieces {
-            lower.add(piece.volume.0);
-            upper.add(piece.volume.1);
-        }
         self.volume = (lower.lower().max(0.0), upper.upper().max(0.0));
         if let Some(total) = &total {
             let (low, high) = enclosing(total);
@@ -314,6 +320,14 @@ impl ExactSet {
         if !(options.maps || options.all_regions) {
             return;
         }
+        // Where hyperplanes are enclosed, another's bounds on a region may depend on what is seen to be exact there, and is not
+        // elsewhere: room is left for what an output is off by anywhere.
+        let mut doubts = vec![0.0f64; setting.network.output().len()];
+        if !setting.exact {
+            for number in regions.iter().map(|region| &region.outputs) {
+                doubts.iter_mut().zip(number).for_each(|(doubt, own)| *doubt = doubt.max(ROOM * own.error()));
+            }
+        }
         self.regions = used
             .into_par_iter()
             .map(|index| {
@@ -324,7 +338,7 @@ impl ExactSet {
                     phases: region.phases.clone(),
                     rows: shape.map_or_else(Vec::new, |shape| rows_of(setting, shape)),
                     vertices: shape.map_or_else(Vec::new, |shape| vertices_of(setting, shape)),
-                    map: setting.map(&region.outputs),
+                    map: setting.map(&region.outputs, &doubts),
                     orientation: setting.orientation(&region.phases),
                 }
             })
@@ -333,6 +347,22 @@ impl ExactSet {
             self.folds = folds(setting, regions, &self.regions);
         }
     }
+}
+
+/// The volume in t of a polytope that stands for one whose hyperplanes are not known exactly, its kinks no more than its rows.
+fn own_volume(setting: &Setting, shape: &VertexPolytope, certain: bool) -> Interval {
+    let moved = |start: VertexPolytope, by: f64| {
+        shape.facets().iter().filter(|facet| facet.plane.label() < SIDES).try_fold(start, |cell, facet| {
+            let (plane, sign) = (&facet.plane, if facet.positive { 1.0 } else { -1.0 });
+            let slopes: Vec<f64> = plane.slopes().iter().map(|a| sign * a).collect();
+            let constant = sign * plane.constant() + by * plane.doubt();
+            cell.clip(&Arc::new(Hyperplane::of_doubles(&slopes, constant, plane.label())))
+        })
+    };
+    let volume = |start, by| moved(start, by).map_or(Interval::ZERO, |cell| cell.volume());
+    // Twice what the rows say, so that bounds of the rows' volume have room as well.
+    let inner = if certain { volume(shape.clone(), -2.0 * ROOM).lo() } else { 0.0 };
+    roomy(inner, volume(setting.frame.cell(), 2.0 * ROOM).hi())
 }
 
 /// The facets between regions of different orientation.
@@ -391,7 +421,7 @@ fn row_of(setting: &Setting, plane: &Hyperplane, positive: bool, equality: bool)
     for (own, slope) in form[1..].iter_mut().zip(plane.slopes()) {
         *own = sign * slope;
     }
-    let (slopes, constant, error) = setting.in_x(&form, plane.error());
+    let (slopes, constant, error) = setting.in_x(&form, plane.error() + ROOM * plane.doubt());
     let label = plane.label();
     let origin = if label >= SIDES {
         RowOrigin::Box(((label - SIDES) / 2) as usize)
