@@ -1,7 +1,7 @@
 """Answers of `netinverse preimage`, `verify -o` and `invert --certify --proof`, checked: verdicts, and seconds of the check beside those of production.
 
     NETINVERSE_DATA=DIR python3 benches/check.py preimage [--binary target/release/netinverse] [--limit 30]
-    NETINVERSE_DATA=DIR python3 benches/check.py exact [--only vcas]
+    NETINVERSE_DATA=DIR python3 benches/check.py exact [--only vcas] [--targets 2]      # and values of the sine surrogate
     NETINVERSE_DATA=DIR python3 benches/check.py acasxu [--every 1] [--only TEXT]
     NETINVERSE_DATA=DIR python3 benches/check.py mnistfc [--only 256x2] [--timeout 60]
     NETINVERSE_DATA=DIR python3 benches/check.py certify [--only "256x2 linf"] [--digits 10]
@@ -12,6 +12,7 @@ Whole processes, one after the other on the same cores. PASS where every answer 
 
 import argparse
 import csv
+import itertools
 import json
 import os
 import pathlib
@@ -59,6 +60,20 @@ def produce_preimages(options, folder, exact=False):
         yield f"{task} {network}", answer, model, spec, seconds
 
 
+def produce_values(options, folder):
+    """All inputs with some values of the sine surrogate."""
+    data = pathlib.Path(options.data) / "inverse-design"
+    targets = (data / "sine_targets.csv").read_text(encoding="utf-8").split()
+    for row, target in enumerate(targets[: options.targets]):
+        if options.only not in f"sine {row}":
+            continue
+        answer, model = folder / f"sine-{row}.preimage", data / "sine.onnx"
+        command = [options.binary, "preimage", model, f"--target={target}", "--bounds", data / "sine_bounds.csv"]
+        _, seconds = run(command + ["-o", answer])
+        # The question is the value, which the answer states.
+        yield f"sine {row} y = {target}", answer, model, None, seconds
+
+
 def produce_proofs(options, folder, suite):
     data = pathlib.Path(options.data) / suite
     if suite == "acasxu":
@@ -101,6 +116,7 @@ def main():
     parser.add_argument("--timeout", default="60", help="seconds for each proof")
     parser.add_argument("--every", type=int, default=1, help="take every so manieth instance")
     parser.add_argument("--only", default="")
+    parser.add_argument("--targets", type=int, default=2, help="values of the sine surrogate, for exact")
     parser.add_argument("--digits", type=int, default=10, help="MNIST test digits, for certify")
     options = parser.parse_args()
     if not options.data:
@@ -110,6 +126,8 @@ def main():
         folder = pathlib.Path(name)
         if options.suite in ("preimage", "exact"):
             answers = produce_preimages(options, folder, options.suite == "exact")
+            if options.suite == "exact":
+                answers = itertools.chain(answers, produce_values(options, folder))
         elif options.suite == "certify":
             answers = produce_distances(options, folder)
         else:

@@ -35,6 +35,6 @@ fn the_crate_is_small() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let (kernel, all) = (code_lines(&source.join("kernel")), code_lines(&source));
     println!("kernel {kernel}, crate {all}");
-    assert!(all < 9100, "{all} lines");
-    assert!(kernel < 2700, "{kernel} lines");
+    assert!(all < 9450, "{all} lines");
+    assert!(kernel < 2720, "{kernel} lines");
 }

@@ -206,7 +206,6 @@ impl Analysis {
             list.clear();
             list.resize(stride, 0.0);
         }
-        output.affine = false;
         let unit = gamma(self.roundings[index]);
         let mut off = vec![0.0; size];
         for j in 0..size {
@@ -247,6 +246,7 @@ impl Analysis {
                 }
             }
         }
+        output.affine = output.absolute[..width * stride].iter().all(|&r| r == 0.0);
         for j in 0..size {
             let (l, h) = (own.low_slope[j].abs(), own.high_slope[j].abs());
             let carried = input.absolute[width * stride + j];

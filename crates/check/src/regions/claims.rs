@@ -41,6 +41,8 @@ pub(super) struct Shape {
     pub(super) outer: Vec<Arc<Wall>>,
     /// Every point that satisfies these is in the polytope.
     pub(super) inner: Vec<Arc<Wall>>,
+    /// The same, with equations as they are written.
+    middle: Vec<Arc<Wall>>,
     /// A box around it, about.
     lower: Vec<f64>,
     upper: Vec<f64>,
@@ -68,16 +70,17 @@ impl Shape {
         if !rows.iter().all(fits) || vertices.iter().flatten().any(|v| !v.is_finite()) {
             return None;
         }
-        let mut shape =
-            Shape { outer: Vec::new(), inner: Vec::new(), lower: lower.to_vec(), upper: upper.to_vec() };
+        let (outer, inner, middle) = (Vec::new(), Vec::new(), Vec::new());
+        let mut shape = Shape { outer, inner, middle, lower: lower.to_vec(), upper: upper.to_vec() };
         for row in rows {
             shape.outer.push(wall(row, row.error, false));
             if row.equality {
                 shape.outer.push(wall(row, row.error, true));
-                shape.inner.push(wall(row, row.error, false));
-                shape.inner.push(wall(row, row.error, true));
+                shape.inner.extend([false, true].map(|turned| wall(row, row.error, turned)));
+                shape.middle.extend([false, true].map(|turned| wall(row, 0.0, turned)));
             } else {
                 shape.inner.push(wall(row, -row.error, false));
+                shape.middle.extend(shape.inner.last().cloned());
             }
         }
         for i in 0..lower.len() {
@@ -271,7 +274,9 @@ fn is_in_preimage(shape: &Shape, parts: &[&Part], found: &Found, flat: bool) -> 
         })
         .collect();
     let effort = Effort::all(covers.len(), setting.enclosed);
-    covered(&shape.inner, &setting.lower, &setting.upper, &covers, effort)
+    // Enclosed hyperplanes may be off by more than what is allowed here.
+    let walls = if setting.enclosed { &shape.middle } else { &shape.inner };
+    covered(walls, &setting.lower, &setting.upper, &covers, effort)
 }
 
 /// The claims of one piece.
