@@ -9,8 +9,9 @@ use super::cells::{self, Cell, EnclosedRow, Expanded, Setting};
 use super::parts::{self, Part};
 use super::polytope::{Polytope, without_implied};
 
-/// How much of the way from the middle of a polytope to its rim a point lies that is looked at.
-const NEAR_RIM: f64 = 0.999;
+/// How much of the way from the middle of a polytope to its rim points lie that are looked at: nearer where rounding puts the
+/// first beyond the rim.
+const NEAR_RIM: [f64; 4] = [0.999, 0.99, 0.9, 0.5];
 
 /// What a disjunct asks for on a cell.
 struct Open<'a> {
@@ -146,11 +147,13 @@ fn has_zero(cell: &Cell, inner: &[Arc<Wall>], rows: &[&EnclosedRow], equation: &
         let down = form.negated();
         let slopes: Vec<f64> = down.slopes.iter().map(crate::kernel::Dyadic::nearest).collect();
         let (_, dual) = polytope.least(&slopes, down.constant.nearest());
-        let toward = |(m, p): (&f64, &f64)| m + NEAR_RIM * (p - m);
-        let point: Vec<f64> = middle.iter().zip(&dual.point).map(toward).collect();
-        point.iter().all(|v| v.is_finite())
-            && is_inside(&point, inner, rows)
-            && form.at(&point).sign().is_ge()
+        NEAR_RIM.iter().any(|share| {
+            let toward = |(m, p): (&f64, &f64)| m + share * (p - m);
+            let point: Vec<f64> = middle.iter().zip(&dual.point).map(toward).collect();
+            point.iter().all(|v| v.is_finite())
+                && is_inside(&point, inner, rows)
+                && form.at(&point).sign().is_ge()
+        })
     };
     reaches(1.0) && reaches(-1.0)
 }

@@ -143,7 +143,8 @@ impl Enumeration<'_> {
     }
 
     /// Whether a part of lower dimension is proved to hold a point of the preimage although rows are off by an error: by a
-    /// change of sign where one equation is asked for, by Brouwer's theorem where as many as there are inputs.
+    /// change of sign where one equation is asked for, with room for others to see it too; by Brouwer's theorem where as many as
+    /// there are inputs.
     fn is_certain(&self, region: &Region, open: &[u32], shape: &VertexPolytope) -> bool {
         let dims = shape.coordinates();
         // Rows in pairs ±: equations. All others must hold with room to spare.
@@ -164,7 +165,7 @@ impl Enumeration<'_> {
             let form = &region.rows[row as usize];
             let plane = Hyperplane::of_doubles(
                 &form.form[1..=dims].iter().map(|a| sign * a).collect::<Vec<_>>(),
-                sign * form.form[0] - form.error,
+                sign * form.form[0] - ROOM * form.error,
                 0,
             );
             let (value, error) = vertex.value(&plane);
@@ -174,7 +175,7 @@ impl Enumeration<'_> {
             // Between a vertex above and one below, in the part of the cell where the other rows surely hold.
             let mut cell = Some(region.cell.clone());
             for &row in &others {
-                let error = region.rows[row as usize].error;
+                let error = ROOM * region.rows[row as usize].error;
                 cell = cell.and_then(|cell| cell.clip(&self.row_plane(region, row, -error)));
             }
             return cell.is_some_and(|cell| {
