@@ -1,7 +1,7 @@
 """Answers of `netinverse preimage`, `verify -o` and `invert --certify --proof`, checked: verdicts, and seconds of the check beside those of production.
 
     NETINVERSE_DATA=DIR python3 benches/check.py preimage [--binary target/release/netinverse] [--limit 30]
-    NETINVERSE_DATA=DIR python3 benches/check.py exact [--only vcas] [--targets 2]      # and values of the sine surrogate
+    NETINVERSE_DATA=DIR python3 benches/check.py exact [--only vcas] [--targets 2]      # 2: values of the sine surrogate too
     NETINVERSE_DATA=DIR python3 benches/check.py acasxu [--every 1] [--only TEXT]
     NETINVERSE_DATA=DIR python3 benches/check.py mnistfc [--only 256x2] [--timeout 60]
     NETINVERSE_DATA=DIR python3 benches/check.py certify [--only "256x2 linf"] [--digits 10]
@@ -116,7 +116,7 @@ def main():
     parser.add_argument("--timeout", default="60", help="seconds for each proof")
     parser.add_argument("--every", type=int, default=1, help="take every so manieth instance")
     parser.add_argument("--only", default="")
-    parser.add_argument("--targets", type=int, default=2, help="values of the sine surrogate, for exact")
+    parser.add_argument("--targets", type=int, default=0, help="values of the sine surrogate, for exact")
     parser.add_argument("--digits", type=int, default=10, help="MNIST test digits, for certify")
     options = parser.parse_args()
     if not options.data:

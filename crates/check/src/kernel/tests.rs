@@ -214,3 +214,108 @@ fn signs_that_are_given_are_used_and_only_there() {
         }
     }
 }
+
+/// Every value of a network at a point, in doubles.
+fn values(network: &Network, x: &[f64]) -> Vec<Vec<f64>> {
+    let mut values = vec![x.to_vec()];
+    for step in &network.steps {
+        let input = &values[step.inputs[0]];
+        let own = match &step.op {
+            Op::Affine { maps, bias, .. } => {
+                let mut sums = bias.clone();
+                for (map, &from) in maps.iter().zip(&step.inputs) {
+                    for (j, sum) in sums.iter_mut().enumerate() {
+                        map.row(j, |i, w, _| *sum += w * values[from][i]);
+                    }
+                }
+                sums
+            }
+            Op::Curves(curves) => input.iter().map(|&z| curves[0].value(z).0).collect(),
+            Op::Maximum { starts, sources } => {
+                let largest = |w: &[usize]| {
+                    let taps = sources[w[0]..w[1]].iter().map(|&i| input[i as usize]);
+                    taps.fold(f64::NEG_INFINITY, f64::max)
+                };
+                starts.windows(2).map(largest).collect()
+            }
+        };
+        values.push(own);
+    }
+    values
+}
+
+/// Where units are in phases only nearly, forms hold when they are told how nearly; and not, when they are not.
+#[test]
+fn forms_hold_near_phases_too() {
+    let clip =
+        Curve::Piecewise { kinks: vec![-0.5, 1.0], segments: vec![(0.0, -0.5), (1.0, 0.0), (0.0, 1.0)] };
+    let curves = [Curve::bent(0.0, 1.0), Curve::bent(-1.0, 1.0), clip];
+    let mut random = Random(29);
+    let mut broken = 0;
+    for round in 0..60 {
+        let curve = &curves[round % curves.len()];
+        let Curve::Piecewise { kinks, .. } = curve else { unreachable!() };
+        let (n, m) = (1 + round % 3, 2);
+        let network = network(&mut random, curve, n, 5 + round % 8, m);
+        let centre = random.list(n);
+        let lower: Vec<f64> = centre.iter().map(|c| c - 0.3).collect();
+        let upper: Vec<f64> = centre.iter().map(|c| c + 0.3).collect();
+        let points: Vec<Vec<f64>> =
+            (0..40).map(|_| centre.iter().map(|c| c + 0.6 * random.next()).collect()).collect();
+        let all: Vec<Vec<Vec<f64>>> = points.iter().map(|x| values(&network, x)).collect();
+        // The phases in the middle, and how far the points' arguments are from them.
+        let (middle, mut phases) = (values(&network, &centre), Phases::all(&network).unwrap());
+        let mut offs = Vec::new();
+        for (index, step) in network.steps.iter().enumerate() {
+            let input = step.inputs[0];
+            for j in 0..network.sizes[step.output] {
+                let (phase, off): (usize, f64) = match &step.op {
+                    Op::Affine { .. } => continue,
+                    Op::Curves(_) => {
+                        let phase = kinks.iter().filter(|&&kink| kink < middle[input][j]).count();
+                        let (low, high) = (phase.checked_sub(1).map(|k| kinks[k]), kinks.get(phase));
+                        let beyond =
+                            |z: f64| low.map_or(0.0, |k| k - z).max(high.map_or(0.0, |k| z - k)).max(0.0);
+                        (phase, all.iter().map(|v| beyond(v[input][j])).fold(0.0, f64::max))
+                    }
+                    Op::Maximum { starts, sources } => {
+                        let taps = &sources[starts[j]..starts[j + 1]];
+                        let phase = (0..taps.len())
+                            .max_by(|&a, &b| {
+                                middle[input][taps[a] as usize].total_cmp(&middle[input][taps[b] as usize])
+                            })
+                            .unwrap();
+                        let below = |v: &Vec<Vec<f64>>| v[step.output][j] - v[input][taps[phase] as usize];
+                        (phase, all.iter().map(below).fold(0.0, f64::max))
+                    }
+                };
+                phases.restrict(phases.unit(index, j), phase, phase);
+                offs.push((phases.unit(index, j), 1.01 * off + 1e-12));
+            }
+        }
+        for told in [true, false] {
+            let mut prover = Prover::new(&network);
+            let mut own = phases.clone();
+            if told {
+                offs.iter().for_each(|&(unit, off)| own.loosen(unit, off));
+            }
+            prover.analysis.phases = Some(own);
+            assert!(prover.analyse(&lower, &upper, false));
+            let row = |j: usize| (0..2).map(|k| f64::from(u8::from(k == j))).collect::<Vec<f64>>();
+            for j in 0..m {
+                let row = Row { outputs: row(j), inputs: vec![], inner: 0.0, outer: 0.0, strict: false };
+                let forms = prover.forms(&[Claim::row(&row, true), Claim::row(&row, false)], &[]);
+                for (x, values) in points.iter().zip(&all) {
+                    let y = values[network.output][j];
+                    let at = |k: usize| {
+                        forms.slopes(k).iter().zip(x).fold(forms.constants[k], |sum, (a, x)| sum + a * x)
+                    };
+                    let fits = at(0) <= y + 1e-9 && y <= -at(1) + 1e-9;
+                    assert!(fits || !told, "{curve:?}: {} <= {y} <= {}", at(0), -at(1));
+                    broken += usize::from(!fits);
+                }
+            }
+        }
+    }
+    assert!(broken > 100, "it matters what they are told: {broken}");
+}
