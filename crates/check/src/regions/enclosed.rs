@@ -9,9 +9,9 @@ use super::cells::{self, Cell, EnclosedRow, Expanded, Setting};
 use super::parts::{self, Part};
 use super::polytope::{Polytope, without_implied};
 
-/// How much of the way from the middle of a polytope to its rim points lie that are looked at: nearer where rounding puts the
-/// first beyond the rim.
-const NEAR_RIM: [f64; 4] = [0.999, 0.99, 0.9, 0.5];
+/// How much of the way from the middle of a polytope to its rim points lie that are looked at. Rounding puts the rim itself beyond
+/// it; a hair nearer is what sees a row change its sign where the polytope reaches to that side by a hair only.
+const NEAR_RIM: [f64; 6] = [1.0, 1.0 - 1e-12, 1.0 - 1e-9, 1.0 - 1e-6, 0.999, 0.9];
 
 /// What a disjunct asks for on a cell.
 struct Open<'a> {

@@ -73,6 +73,7 @@ impl Hyperplane {
     }
 
     /// The same hyperplane, standing for one that its function is off by at most `doubt` from: signs are those of this one.
+    #[must_use]
     pub fn with_doubt(mut self, doubt: f64) -> Self {
         self.doubt = doubt;
         self
