@@ -297,7 +297,9 @@ fn forms_hold_near_phases_too() {
             let mut prover = Prover::new(&network);
             let mut own = phases.clone();
             if told {
-                offs.iter().for_each(|&(unit, off)| own.loosen(unit, off));
+                for &(unit, off) in &offs {
+                    own.loosen(unit, off);
+                }
             }
             prover.analysis.phases = Some(own);
             assert!(prover.analyse(&lower, &upper, false));

@@ -94,7 +94,7 @@ pub(super) enum Expanded {
     Out,
     Split(Vec<Cell>),
     /// The network is one affine map on it.
-    Whole(Cell),
+    Whole(Box<Cell>),
     /// Its numbers are too large.
     Unknown,
 }
@@ -251,7 +251,7 @@ impl Setting<'_> {
                         cell.below.push(forms.constants[k]);
                     }
                 }
-                Expanded::Whole(cell)
+                Expanded::Whole(Box::new(cell))
             }
             Some(cut) => self.split(&cell, &cut, prover).map_or(Expanded::Unknown, Expanded::Split),
         }

@@ -169,7 +169,7 @@ fn find<'a>(
             match expanded {
                 Expanded::Out => {}
                 Expanded::Split(children) => stack.extend(children),
-                Expanded::Whole(cell) => regions.push(cell),
+                Expanded::Whole(cell) => regions.push(*cell),
                 Expanded::Unknown => return Err(not("numbers are too large to be bounded")),
             }
         }
