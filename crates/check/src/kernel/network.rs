@@ -163,10 +163,11 @@ fn multiply(
         || {
             for (x, out) in x.chunks(4 * stride).zip(out.chunks_mut(4 * width)) {
                 match x.len() / stride {
-                    4 => strip::<4>(x, stride, active, w, width, absolute, out),
-                    3 => strip::<3>(x, stride, active, w, width, absolute, out),
-                    2 => strip::<2>(x, stride, active, w, width, absolute, out),
-                    _ => strip::<1>(x, stride, active, w, width, absolute, out),
+                    // As many columns as sixteen registers hold.
+                    4 => strip::<4, 8>(x, stride, active, w, width, absolute, out),
+                    3 => strip::<3, 16>(x, stride, active, w, width, absolute, out),
+                    2 => strip::<2, 16>(x, stride, active, w, width, absolute, out),
+                    _ => strip::<1, 16>(x, stride, active, w, width, absolute, out),
                 }
             }
         },
@@ -186,8 +187,9 @@ impl<F: FnMut()> pulp::WithSimd for Loop<F> {
     }
 }
 
+/// R rows of x. Blocks outermost: the rows of w are then read in order, once, and not a sliver of each from far apart.
 #[inline(always)]
-fn strip<const R: usize>(
+fn strip<const R: usize, const C: usize>(
     x: &[f64],
     stride: usize,
     active: &[u32],
@@ -196,47 +198,48 @@ fn strip<const R: usize>(
     absolute: bool,
     out: &mut [f64],
 ) {
-    let mut at = 0;
-    while at + 16 <= width {
-        tile::<R, 16>(x, stride, active, w, width, absolute, at, out);
-        at += 16;
-    }
-    if at < width {
-        tile::<R, 8>(x, stride, active, w, width, absolute, at, out);
+    for block in active.chunks(BLOCK) {
+        let mut at = 0;
+        while at + C <= width {
+            tile::<R, C>(x, stride, block, w, width, absolute, at, out);
+            at += C;
+        }
+        if at < width {
+            tile::<R, LANES>(x, stride, block, w, width, absolute, at, out);
+        }
     }
 }
 
+/// C columns of R rows of a block.
 #[inline(always)]
 fn tile<const R: usize, const C: usize>(
     x: &[f64],
     stride: usize,
-    active: &[u32],
+    block: &[u32],
     w: &[f64],
     width: usize,
     absolute: bool,
     at: usize,
     out: &mut [f64],
 ) {
-    for block in active.chunks(BLOCK) {
-        let mut sums = [[0.0f64; C]; R];
-        for &k in block {
-            let k = k as usize;
-            let mut row: [f64; C] = w[k * width + at..][..C].try_into().expect("C numbers");
-            if absolute {
-                row = row.map(f64::abs);
-            }
-            for r in 0..R {
-                let factor = x[r * stride + k];
-                for c in 0..C {
-                    sums[r][c] += factor * row[c];
-                }
-            }
+    let mut sums = [[0.0f64; C]; R];
+    for &k in block {
+        let k = k as usize;
+        let mut row: [f64; C] = w[k * width + at..][..C].try_into().expect("C numbers");
+        if absolute {
+            row = row.map(f64::abs);
         }
         for r in 0..R {
-            let own = &mut out[r * width + at..][..C];
+            let factor = x[r * stride + k];
             for c in 0..C {
-                own[c] += sums[r][c];
+                sums[r][c] += factor * row[c];
             }
+        }
+    }
+    for r in 0..R {
+        let own = &mut out[r * width + at..][..C];
+        for c in 0..C {
+            own[c] += sums[r][c];
         }
     }
 }
