@@ -166,11 +166,8 @@ impl Analysis {
             let first = if range.affine { width } else { 0 };
             let (from, to) = (first * range.lo.len(), first * stride);
             map.forward(&range.absolute[from..], &range.active, true, &mut output.absolute[to..]);
-            if map.radius.is_some() {
-                for (j, total) in uncertain.iter_mut().enumerate() {
-                    map.row(j, |i, _, radius| *total += radius * range.lo[i].abs().max(range.hi[i].abs()));
-                }
-            }
+            // The last of its rows are the magnitudes.
+            map.add_uncertainty(&range.absolute[(width + 2) * range.lo.len()..], &mut uncertain);
         }
         let roundings = self.roundings[index] + 8;
         let (unit, inflate) =

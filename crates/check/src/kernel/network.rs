@@ -104,6 +104,37 @@ impl Map {
         }
     }
 
+    /// `out[j] += Σ_i radius[j, i] x[i]`, each sum with at most as many roundings as there are inputs.
+    pub(crate) fn add_uncertainty(&self, x: &[f64], out: &mut [f64]) {
+        let Some(radius) = &self.radius else { return };
+        match &self.matrix {
+            Matrix::Dense { .. } if self.inputs > 0 => pulp::Arch::new().dispatch(Loop(
+                #[inline(always)]
+                || {
+                    for (row, out) in radius.chunks_exact(self.inputs).zip(&mut *out) {
+                        let (rows, rest) = row.as_chunks::<LANES>();
+                        let (xs, last) = x[..self.inputs].as_chunks::<LANES>();
+                        let mut sums = [0.0f64; LANES];
+                        for (row, x) in rows.iter().zip(xs) {
+                            for lane in 0..LANES {
+                                sums[lane] += row[lane] * x[lane];
+                            }
+                        }
+                        *out +=
+                            sums.iter().sum::<f64>() + rest.iter().zip(last).map(|(r, x)| r * x).sum::<f64>();
+                    }
+                },
+            )),
+            Matrix::Dense { .. } => {}
+            Matrix::Sparse { starts, columns, .. } => {
+                for (j, out) in out.iter_mut().enumerate() {
+                    let entries = starts[j]..starts[j + 1];
+                    *out += entries.map(|at| radius[at] * x[columns[at] as usize]).sum::<f64>();
+                }
+            }
+        }
+    }
+
     /// `out += x Wᵀ` for padded rows x, or with |W|; of x only the `active` elements are read.
     pub(crate) fn forward(&self, x: &[f64], active: &[u32], absolute: bool, out: &mut [f64]) {
         let (si, so) = (padded(self.inputs), padded(self.outputs));
