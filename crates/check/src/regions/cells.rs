@@ -486,14 +486,25 @@ impl Setting<'_> {
         }
         for (index, step) in network.steps.iter().enumerate().rev() {
             let own = std::mem::take(&mut needed[step.output]);
-            for j in (0..own.len()).filter(|&j| own[j]) {
-                match &step.op {
-                    Op::Affine { maps, .. } => {
-                        for (map, &input) in maps.iter().zip(&step.inputs) {
-                            map.row(j, |i, w, _| needed[input][i] |= w != 0.0);
+            let asked = (0..own.len()).filter(|&j| own[j]);
+            match &step.op {
+                Op::Affine { maps, .. } => {
+                    for (map, &input) in maps.iter().zip(&step.inputs) {
+                        let needed = &mut needed[input];
+                        // Of a dense matrix the first row needs them all.
+                        let mut left = needed.iter().filter(|&&n| !n).count();
+                        for j in asked.clone() {
+                            if left == 0 {
+                                break;
+                            }
+                            map.row(j, |i, w, _| {
+                                left -= usize::from(w != 0.0 && !std::mem::replace(&mut needed[i], true));
+                            });
                         }
                     }
-                    Op::Curves(curves) => {
+                }
+                Op::Curves(curves) => {
+                    for j in asked {
                         units[cell.phases.unit(index, j)] = true;
                         let phase = cell.phases.decided(index, j);
                         let flat = phase.is_some_and(|phase| {
@@ -502,7 +513,9 @@ impl Setting<'_> {
                         });
                         needed[step.inputs[0]][j] |= !flat;
                     }
-                    Op::Maximum { starts, sources } => {
+                }
+                Op::Maximum { starts, sources } => {
+                    for j in asked {
                         units[cell.phases.unit(index, j)] = true;
                         let taps = &sources[starts[j]..starts[j + 1]];
                         let phase = cell.phases.decided(index, j);
