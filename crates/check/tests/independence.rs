@@ -36,5 +36,5 @@ fn the_crate_is_small() {
     let (kernel, all) = (code_lines(&source.join("kernel")), code_lines(&source));
     println!("kernel {kernel}, crate {all}");
     assert!(all < 9450, "{all} lines");
-    assert!(kernel < 2720, "{kernel} lines");
+    assert!(kernel < 2740, "{kernel} lines");
 }
