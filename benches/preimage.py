@@ -21,8 +21,8 @@ TASKS = [
     ("cartpole_hard", "cartpole", 0.95, 0.99, 0.75, 76, 14.6),
     ("lunarlander", "lunarlander", 0.90, 0.95, 0.75, 56, 44.5),
     ("lunarlander_hard", "lunarlander", 0.90, 0.95, 0.75, 80, 61.8),
-    ("dubinsrejoin", "dubinsrejoin", 0.75, 0.90, 0.75, 204, 937.0),
-    ("dubinsrejoin_hard", "dubinsrejoin", 0.75, 0.85, 0.75, None, None),
+    ("dubinsrejoin", "dubinsrejoin", 0.75, 0.95, 0.75, 204, 937.0),
+    ("dubinsrejoin_hard", "dubinsrejoin", 0.75, 0.90, 0.75, None, None),
 ]
 
 
