@@ -6,6 +6,7 @@
 mod cells;
 mod claims;
 mod cover;
+mod cuts;
 mod enclosed;
 mod format;
 mod maps;
