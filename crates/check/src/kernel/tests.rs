@@ -1,6 +1,6 @@
 //! Bounds and forms against exact evaluation, on random networks with every kind of step.
 
-use super::forward::lines;
+use super::forward::{Analysis, lines};
 use super::*;
 
 struct Random(u64);
@@ -320,4 +320,46 @@ fn forms_hold_near_phases_too() {
         }
     }
     assert!(broken > 100, "it matters what they are told: {broken}");
+}
+
+/// Weights that are known to within radii: bounds hold for all of them, and are no wider than that asks for.
+#[test]
+fn bounds_hold_for_all_weights_within_their_radii() {
+    let mut random = Random(29);
+    for (round, inputs) in [1, 7, 8, 13, 16, 29, 64].into_iter().cycle().take(28).enumerate() {
+        let outputs = 5;
+        let (weights, bias) = (random.list(outputs * inputs), random.list(outputs));
+        let radius: Vec<f64> = random.list(outputs * inputs).iter().map(|r| 0.1 * r.abs()).collect();
+        let matrix = Matrix::Sparse {
+            starts: (0..=outputs).map(|j| j * inputs).collect(),
+            columns: (0..(outputs * inputs) as u32).map(|at| at % inputs as u32).collect(),
+            weights: weights.clone(),
+        };
+        let map = if round % 2 == 0 {
+            Map { radius: Some(radius.clone()), ..Map::dense(outputs, inputs, &weights) }
+        } else {
+            Map { inputs, outputs, matrix, radius: Some(radius.clone()) }
+        };
+        let op = Op::Affine { maps: vec![map], bias: bias.clone(), bias_radius: None };
+        let step = Step { inputs: vec![0], output: 1, op };
+        let network = Network { sizes: vec![inputs, outputs], steps: vec![step], output: 1 };
+        let lower = random.list(inputs);
+        let upper: Vec<f64> = lower.iter().map(|l| l + random.next().abs()).collect();
+        let mut analysis = Analysis::new(&network);
+        analysis.start(&lower, &upper);
+        assert!(analysis.step(&network, 0));
+        for j in 0..outputs {
+            let row = j * inputs..(j + 1) * inputs;
+            let (mut reached, mut most) = (bias[j], bias[j]);
+            for ((w, r), (l, u)) in
+                weights[row.clone()].iter().zip(&radius[row]).zip(lower.iter().zip(&upper))
+            {
+                // Convex in x: greatest at an end.
+                reached += (w * l + r * l.abs()).max(w * u + r * u.abs());
+                most += (w * l).max(w * u) + r * l.abs().max(u.abs());
+            }
+            let known = analysis.ranges[1].hi[j];
+            assert!(reached <= known + 1e-12 && known <= most + 1e-8, "{inputs}: {reached} {known} {most}");
+        }
+    }
 }
